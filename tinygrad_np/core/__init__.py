@@ -1,0 +1,1 @@
+"""The engine: Tensors, records, the sweep. Imports numpy only, names no op."""

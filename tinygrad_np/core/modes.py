@@ -1,0 +1,118 @@
+"""Modes: what is done while an op runs, beyond running it.
+
+    with no_grad(): ...             record nothing
+    with scope("layer1"): ...       records made here belong to `layer1`
+    with detect_anomaly(): ...      the first NaN or infinity raises, with its op and line
+    with observe(f): ...            f(record, g, contributions) sees every step of a backward pass
+
+One immutable `Mode` lives in a context variable, so threads and asyncio tasks do not see each other's.
+An op reads it once; `PLAIN`, the mode nobody has changed, is the fast path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
+from typing import Any, NamedTuple
+
+__all__ = ["PLAIN", "Mode", "current", "detect_anomaly", "enable_grad", "no_grad", "observe", "scope", "switch"]
+
+
+class Mode(NamedTuple):
+    grad: bool = True  # record what needs a gradient
+    traces: tuple[Any, ...] = ()  # running traces, outermost first: everything they touch is recorded
+    depth: int = 0  # running transforms and traces: inside one, a backward pass is itself recorded
+    scope: str = ""  # path of the open scopes, "block/attention"
+    anomaly: bool = False
+    observers: tuple[Callable[..., object], ...] = ()
+
+
+PLAIN = Mode()
+_mode: ContextVar[Mode] = ContextVar("tinygrad_np.mode", default=PLAIN)
+current = _mode.get
+
+
+class switch(ContextDecorator):
+    """Change fields of the mode for a block or a function; what was there before comes back, also after an error."""
+
+    def __init__(self, **changes: Any) -> None:
+        self._changes = changes
+        self._tokens: list[Token[Mode]] = []
+
+    def _recreate_cm(self) -> switch:  # a decorated function may run in many threads: each call has its own tokens
+        return type(self)._again(self)
+
+    @classmethod
+    def _again(cls, other: switch) -> switch:
+        fresh = switch.__new__(cls)
+        fresh._changes, fresh._tokens = other._changes, []
+        return fresh
+
+    def _mode(self, mode: Mode) -> Mode:
+        return mode._replace(**self._changes)
+
+    def __enter__(self) -> None:
+        self._tokens.append(_mode.set(self._mode(_mode.get())))
+
+    def __exit__(self, *_: object) -> None:
+        _mode.reset(self._tokens.pop())
+
+
+class no_grad(switch):
+    """Record nothing: a ``with`` block or a decorator ``@no_grad()``.
+
+    Examples
+    --------
+    >>> from tinygrad_np import Tensor, no_grad
+    >>> w = Tensor([1.0, 2.0], requires_grad=True)
+    >>> with no_grad():
+    ...     print((w * 2).requires_grad)
+    False
+    """
+
+    def __init__(self) -> None:
+        super().__init__(grad=False)
+
+
+class enable_grad(switch):
+    """Record again inside a `no_grad` block: a ``with`` block or a decorator ``@enable_grad()``."""
+
+    def __init__(self) -> None:
+        super().__init__(grad=True)
+
+
+class detect_anomaly(switch):
+    """Raise `FloatingPointError` at the first NaN or infinity, forward or backward.
+
+    The error names the op, the line that recorded it and the first bad index. Values that a backward pass
+    needs are checksummed, so that a write through a raw array is found too. Slow: for looking, not for training.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(anomaly=True)
+
+
+class scope(switch):
+    """Name the part of the program that is running; nested scopes make a path, ``block/attention``."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=str(name))
+
+    def _mode(self, mode: Mode) -> Mode:
+        name = self._changes["name"]
+        return mode._replace(scope=f"{mode.scope}/{name}" if mode.scope else name)
+
+
+class observe(switch):
+    """Call ``f(record, g, contributions)`` at every step of the backward passes of this block.
+
+    ``g`` is the cotangent that arrived at ``record``; ``contributions`` holds what its rules return, one per
+    input (None where no gradient flows). Leaves are seen last, with no contributions.
+    """
+
+    def __init__(self, f: Callable[..., object]) -> None:
+        super().__init__(f=f)
+
+    def _mode(self, mode: Mode) -> Mode:
+        return mode._replace(observers=(*mode.observers, self._changes["f"]))

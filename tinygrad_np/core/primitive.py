@@ -1,0 +1,502 @@
+"""Primitive: an op, its gradient rules, and how it is applied to Tensors.
+
+    @primitive(tex=r"{0}^2", samples=[((3,),)])
+    def square(x):
+        return x * x
+
+    square.defvjp(lambda g, _y, x: 2 * g * x)
+
+A rule is ordinary NumPy code ``(g, y, *xs, **params)``: cotangent of the output, output, inputs. One rule an argument,
+run only where that argument needs a gradient. A name that begins with an underscore is not kept alive for it, and
+still offers ``shape`` and ``dtype``. Arrays are positional, metadata is keyword.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from sys import _getframe
+from typing import Any, overload
+
+import numpy as np
+
+from .anomaly import check_output, checksums
+from .backward import Sparse
+from .modes import PLAIN, Mode, current
+from .record import ABSENT, MANY, Notes, Record, clock, leaf
+from .tensor import Tensor
+
+__all__ = ["Primitive", "elementwise", "primitive"]
+
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+ndarray = np.ndarray
+Rule = Callable[..., Any]
+
+
+class Primitive:
+    """An op with rules of its own. Made by `primitive`; called like the function it wraps."""
+
+    def __init__(
+        self,
+        forward: Callable[..., Any],
+        *,
+        name: str | None = None,
+        tex: str | None = None,
+        samples: Sequence[Any] = (),
+        domain: tuple[float, float] = (-2.0, 2.0),
+        singular: bool = False,
+        core_dims: int | None = None,
+        hidden: int = 0,
+    ) -> None:
+        self.forward = forward
+        self.name = name or getattr(forward, "__name__", "op")
+        self.__name__ = self.name
+        self.__doc__ = forward.__doc__
+        self.__wrapped__ = forward
+        self.tex, self.samples, self.domain = tex, samples, domain
+        self.singular = singular  # its derivative can be infinite at a finite point
+        self.core_dims = core_dims  # axes that do not broadcast; None: the op does not broadcast at all
+        self.hidden = hidden  # trailing outputs that only the rules see
+        self.elementwise = False
+        self.linear: bool | str = False
+        self.derivatives: tuple[Rule | None, ...] = ()
+        self.jvps: tuple[Rule | None, ...] | None = None
+        self._describe(forward)
+        self._set(tuple(_missing(self) for _ in range(max(self.arity, 1))), everything=True)
+
+    def _describe(self, forward: Callable[..., Any]) -> None:
+        if isinstance(forward, np.ufunc):
+            self.arity, self.variadic, self.names, defaults = forward.nin, False, ("a", "b")[: forward.nin], {}
+        else:
+            ps = inspect.signature(forward).parameters.values()
+            arrays = [p for p in ps if p.kind <= p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
+            options = [p for p in ps if p.kind <= p.KEYWORD_ONLY and p.kind != p.VAR_POSITIONAL and p not in arrays]
+            self.variadic = any(p.kind == p.VAR_POSITIONAL for p in ps)
+            self.arity = -1 if self.variadic else len(arrays)
+            self.names = tuple(p.name for p in (*arrays, *options))
+            defaults = {p.name: p.default for p in options}
+        self.required = tuple(k for k, v in defaults.items() if v is inspect.Parameter.empty)
+        self.defaults: dict[str, Any] | None = defaults or None
+
+    # Declaring the rules
+
+    def defvjp(self, *rules: Rule | None, all: Rule | None = None, linear: bool | str = False) -> Primitive:
+        """Give the vjp rules.
+
+        Parameters
+        ----------
+        *rules
+            One an argument: ``rule(g, y, *xs, **params)`` gives the cotangent of that argument. None declares the op
+            non-differentiable in it. A variadic op has one rule, told ``argnum=`` by keyword.
+        all
+            Instead: one rule that gives the cotangents of all arguments, as a tuple.
+        linear
+            True if the op is linear in its array arguments taken together, "each" if in each of them alone:
+            its jvp is then the op itself.
+        """
+        if all is not None:
+            self._joint, rules = all, (all,) * max(self.arity, 1)
+        elif not self.variadic and len(rules) != self.arity:
+            raise TypeError(f"{self.name} takes {self.arity} arrays and was given {len(rules)} rules: one for each")
+        self.linear = linear
+        self._set(rules, joint=all is not None)
+        return self
+
+    def defderivative(self, *derivatives: Rule | None) -> Primitive:
+        """Give dy/dx of an elementwise op, one ``(y, *xs, **params)`` an argument; vjp and jvp follow."""
+        self.derivatives = derivatives
+        self.jvps = tuple(None if d is None else _times(d) for d in derivatives)
+        self._set(tuple(None if d is None else _times(d) for d in derivatives), kept=derivatives)
+        self.broadcasting()
+        return self
+
+    def defjvp(self, *rules: Rule | None) -> Primitive:
+        """Give jvp rules, ``rule(x_dot, y, *xs, **params)`` an argument. Without, jvp comes from the vjp."""
+        self.jvps = rules
+        return self
+
+    def broadcasting(self, core_dims: int = 0) -> Primitive:
+        """Declare that leading axes broadcast; with no core axes the op is elementwise."""
+        self.core_dims = core_dims
+        self.elementwise = core_dims == 0
+        return self
+
+    def _set(
+        self,
+        rules: Sequence[Rule | None],
+        *,
+        kept: Sequence[Rule | None] | None = None,
+        joint: bool = False,
+        everything: bool = False,
+    ) -> None:
+        self.vjps = tuple(rules)
+        self.fixed = not (self.variadic or joint)
+        first = 1 if kept is not None else 2
+        self.masks = tuple(None if r is None else -1 if everything else _mask(r, first) for r in (kept or rules))
+        if self.fixed and self.arity <= 2:  # by which of the arguments need a gradient: none, first, second, both
+            a, b = (*self.masks, None, None)[:2]
+            both = a if b is None else b if a is None else a | b
+            self.keeps = (None, a, b, both)
+
+    def mask(self, i: int) -> int | None:
+        """What the rule for argument ``i`` needs: bit 0 the output, bit i + 1 input i; None if there is no rule."""
+        return self.masks[i if self.fixed else 0]
+
+    def rules(self, n: int) -> Sequence[Rule | None]:
+        """The rules of a call with ``n`` arguments, where they are not one an argument."""
+        if self.variadic and not hasattr(self, "_joint"):
+            rule = self.vjps[0]
+            return [None if rule is None else partial(rule, argnum=i) for i in range(n)]
+        once = _Once(self._joint)
+        return [partial(once, i) for i in range(n)]
+
+    # Applying it
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs and len(args) == self.arity and not self.required:
+            return apply(self, args, self.defaults)
+        return apply(self, *self._bind(args, kwargs))
+
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any] | None]:
+        n = len(args) if self.variadic else self.arity
+        names = self.names if self.variadic else self.names[n:]
+        given = dict(zip(names, args[n:], strict=False)) | kwargs
+        arrays = list(args[:n])
+        for name in self.names[len(arrays) : n] if not self.variadic else ():
+            if name in given:
+                arrays.append(given.pop(name))
+        unknown = [k for k in given if k not in (self.defaults or {})]
+        missing = [k for k in self.required if k not in given]
+        if unknown or missing or (not self.variadic and (len(arrays) != n or len(args) > len(self.names))):
+            raise TypeError(
+                f"{self.name}({', '.join(self.names)}): got {len(args)} positional arguments"
+                + (f", unknown {', '.join(unknown)}" if unknown else "")
+                + (f", missing {', '.join(missing)}" if missing else "")
+            )
+        return tuple(arrays), {**self.defaults, **given} if self.defaults else None
+
+    def fill(self, r: Record, g: Any) -> Any:
+        """The cotangents of a record with several outputs, zeros where none arrived."""
+        parts = [
+            np.zeros(s.shape, s.dtype) if part is None else part
+            for part, s in zip(g, r.shape, strict=True)
+        ]
+        visible = parts[: len(parts) - self.hidden]
+        return visible[0] if len(visible) == 1 else tuple(visible)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}({', '.join(self.names)})>"
+
+
+@overload
+def primitive(f: Callable[..., Any], /, **declared: Any) -> Primitive: ...
+@overload
+def primitive(**declared: Any) -> Callable[[Callable[..., Any]], Primitive]: ...
+def primitive(f: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
+    """Make an op of a NumPy function, as a decorator or a call.
+
+    Parameters
+    ----------
+    f
+        ``f(*arrays, **params)``: parameters without a default are arrays, the others metadata.
+    name, tex
+        What errors and drawings call it, and its formula with ``{0}``, ``{1}`` for the arguments.
+    samples
+        Example arguments, a tuple each: shapes stand for random arrays, a dict at the end for parameters.
+    domain
+        The interval that random arrays are drawn from.
+    singular
+        The derivative can be infinite where the value is finite (sqrt at 0).
+    core_dims
+        Leading axes broadcast, the last ``core_dims`` do not; None: the op does not broadcast.
+    hidden
+        How many trailing outputs are only for the rules.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_np import Tensor, primitive
+    >>> cube = primitive(lambda x: x**3).defvjp(lambda g, _y, x: 3 * g * x**2)
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> cube(x).sum().backward()
+    >>> x.grad
+    array([ 3., 12.])
+    """
+    if f is None:
+        return partial(primitive, **declared)
+    return Primitive(f, **declared)
+
+
+def elementwise(f: Callable[..., Any], *derivatives: Rule | None, **declared: Any) -> Primitive:
+    """An op that works element by element, from its derivatives alone, one ``(y, *xs)`` an argument.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_np import elementwise, grad
+    >>> softsign = elementwise(lambda x: x / (1 + np.abs(x)), lambda _y, x: 1 / (1 + np.abs(x)) ** 2)
+    >>> float(grad(softsign)(1.0))
+    0.25
+    """
+    return Primitive(f, **declared).defderivative(*derivatives)
+
+
+def apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) -> Any:
+    """Run ``prim`` and record it if a gradient may be asked through it. Plain arrays in, plain array out.
+
+    This is the path of every op in a plain training loop: one or two arguments, no mode changed. The rest,
+    and the same thing without the unrolling, is `_apply`.
+    """
+    mode = current()
+    n = len(args)
+    if mode is not PLAIN or n > 2 or not prim.fixed:
+        return _apply(prim, args, params, mode)
+    a = args[0]
+    ra = None
+    if type(a) is Tensor:
+        ra = a._record
+        a = a._data
+    if n == 2:
+        b = args[1]
+        rb = None
+        if type(b) is Tensor:
+            rb = b._record
+            b = b._data
+        elif type(b) is not ndarray and type(b) is not float and type(b) is not int:
+            return _apply(prim, args, params, mode)
+        pattern = (1 if ra is not None and ra.diff else 0) + (2 if rb is not None and rb.diff else 0)
+    else:
+        rb = b = ABSENT
+        pattern = 1 if ra is not None and ra.diff else 0
+    keep = prim.keeps[pattern]
+    if keep is None or (ra is None and type(a) is not ndarray and type(a) is not float and type(a) is not int):
+        return _apply(prim, args, params, mode)
+    try:
+        if n == 2:
+            y = prim.forward(a, b) if params is None else prim.forward(a, b, **params)
+        else:
+            y = prim.forward(a) if params is None else prim.forward(a, **params)
+    except Exception as error:
+        raise explained(error, prim, (a,) if n == 1 else (a, b)) from None
+    if type(y) is not ndarray:
+        if type(y) is tuple:
+            return _apply(prim, args, params, mode)
+        y = np.asarray(y)
+    dtype = y.dtype
+    if dtype.kind not in "fc":
+        return Tensor._of(y, None)
+
+    if ra is None and type(a) is ndarray:
+        ra = leaf(None, a)
+    if rb is None and type(b) is ndarray:
+        rb = leaf(None, b)
+    r = _new(Record)
+    r.primitive = prim
+    r.params = params
+    r.p0 = ra
+    r.p1 = rb
+    r.x0 = a if keep & 2 or ra is None else ra
+    r.x1 = b if keep & 4 or rb is None else rb
+    r.y = y if keep & 1 else None
+    r.shape = y.shape
+    r.dtype = dtype
+    r.seq = clock()
+    r.diff = True
+    r.notes = None
+    frame = _getframe(2)
+    code = frame.f_code
+    if code is not _users.code:  # a training loop calls from one place; anywhere else, look
+        while code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
+            frame = frame.f_back
+            code = frame.f_code
+        _users.code = code
+    r.code = code
+    r.lasti = frame.f_lasti
+    t = _new(Tensor)
+    t._data = y
+    t._record = r
+    return t
+
+
+def _apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None, mode: Mode) -> Any:
+    """`apply` for any number of arguments and outputs, in any mode."""
+    if not any(type(x) is Tensor for x in args):
+        return prim.forward(*args, **(params or {}))
+    parents: list[Record | None] = [x._record if type(x) is Tensor else None for x in args]
+    xs = [x._data if type(x) is Tensor else _constant(prim, i, x) for i, x in enumerate(args)]
+    try:
+        y = prim.forward(*xs, **(params or {}))
+    except Exception as error:
+        raise explained(error, prim, xs) from None
+    several = type(y) is tuple
+    y = tuple(map(np.asarray, y)) if several else np.asarray(y)
+    visible = y[: len(y) - prim.hidden] if several else (y,)
+
+    keep = 0
+    for i, p in enumerate(parents):
+        if p is not None and p.diff and mode.grad:
+            keep |= prim.mask(i) or 0
+    diff = mode.grad and any(
+        p is not None and p.diff and prim.mask(i) is not None for i, p in enumerate(parents)
+    )
+    diff = diff and any(v.dtype.kind in "fc" for v in visible)
+    traced = bool(mode.traces) and any(p is not None for p in parents)
+    if mode.anomaly:
+        for v in visible:
+            check_output(prim.name, v, xs, _where())
+    if not (diff or traced):
+        return _visible([Tensor._of(v, None) for v in visible])
+
+    for i, (p, x) in enumerate(zip(parents, xs, strict=True)):
+        if p is None and isinstance(x, ndarray):
+            parents[i] = mode.traces[0].constant(x) if traced else leaf(None, x)
+    if traced:
+        keep = -1  # a trace keeps all: what runs on it (jvp, drawing, writing) may ask for any value
+    held = [x if p is None or keep >> (i + 1) & 1 else p for i, (p, x) in enumerate(zip(parents, xs, strict=True))]
+    r = _new(Record)
+    r.primitive, r.params, r.seq, r.diff = prim, params, clock(), diff
+    if len(args) > 2 or not args:
+        r.p0, r.p1, r.x0, r.x1 = tuple(parents), MANY, tuple(held), MANY
+    else:
+        (r.p0, r.p1), (r.x0, r.x1) = (*parents, ABSENT)[:2], (*held, ABSENT)[:2]
+    r.y = y if keep & 1 else None
+    r.shape, r.dtype = (tuple(leaf(None, v) for v in y), None) if several else (y.shape, y.dtype)
+    _locate(r, mode)
+    if mode.anomaly:
+        r.note().checksums = checksums(r)
+    if not several:
+        return Tensor._of(y, r)
+    return _visible([Tensor._of(v, _item(r, i, v, mode)) for i, v in enumerate(visible)])
+
+
+def _item(r: Record, i: int, v: ndarray, mode: Mode) -> Record:
+    """The record of one output of a record with several."""
+    one = _new(Record)
+    one.primitive, one.params, one.seq = item, {"index": i}, clock()
+    one.p0, one.p1, one.x0, one.x1 = r, ABSENT, r, ABSENT
+    one.y, one.shape, one.dtype = (v if mode.traces else None), v.shape, v.dtype
+    hidden = i >= len(r.shape) - r.primitive.hidden  # type: ignore[union-attr]  # r is no leaf
+    one.diff = r.diff and not hidden and v.dtype.kind in "fc"
+    _locate(one, mode)
+    return one
+
+
+def _locate(r: Record, mode: Mode) -> None:
+    frame = _user_frame()
+    r.code, r.lasti = frame.f_code, frame.f_lasti
+    r.notes = Notes(scope=mode.scope) if mode.scope else None
+    for trace in mode.traces:
+        trace.records.append(r)
+
+
+def _user_frame() -> Any:
+    frame: Any = _getframe(1)
+    while frame.f_code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def _where() -> str:
+    frame = _user_frame()
+    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+def _visible(tensors: list[Tensor]) -> Any:
+    return tensors[0] if len(tensors) == 1 else tuple(tensors)
+
+
+class Unsupported(TypeError):
+    """An operand that is no number; an operator answers NotImplemented to it."""
+
+
+def _constant(prim: Primitive, i: int, x: Any) -> Any:
+    if isinstance(x, ndarray | np.generic | int | float | complex):
+        return x
+    array = np.asarray(x)
+    if array.dtype.kind not in "fcbiu":
+        raise Unsupported(f"{prim.name}: argument {i} must be numeric; got {type(x).__name__} {x!r:.60}")
+    return array
+
+
+def explained(error: Exception, prim: Primitive, xs: Sequence[Any]) -> Exception:
+    """The same error, saying which op was asked for, with which shapes, and where."""
+    if isinstance(error, FloatingPointError | RuntimeError | MemoryError):
+        return error
+    shapes = [getattr(x, "shape", ()) for x in xs]
+    named = ", ".join(f"{n} of shape {s}" for n, s in zip(prim.names if not prim.variadic else (), shapes, strict=False))
+    what = str(error)
+    if prim.elementwise and "broadcast" in what:
+        width = max(map(len, shapes))
+        padded = [(1,) * (width - len(s)) + s for s in shapes]
+        axis = next(i for i in range(-1, -width - 1, -1) if len({s[i] for s in padded} - {1}) > 1)
+        sizes = " and ".join(str(n) for n in dict.fromkeys(s[axis] for s in padded))
+        what = f"these do not broadcast: axis {axis} has sizes {sizes} (equal sizes or 1 are needed)"
+    message = f"{prim.name}: {named + ': ' if named else ''}{what} (at {_where()})"
+    try:
+        return type(error)(message)
+    except Exception:  # an exception class with arguments of its own
+        return ValueError(message)
+
+
+def _mask(rule: Rule, first: int) -> int:
+    """Which values a rule names: bit 0 the output, bit i + 1 input i. Positional names from ``first`` are inputs."""
+    code = getattr(rule, "__code__", None)
+    if code is None:
+        return -1
+    names = code.co_varnames[: code.co_argcount]
+    mask = sum(1 << i for i, name in enumerate(names[first - 1 :]) if not name.startswith("_"))
+    star = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & inspect.CO_VARARGS else "_"
+    return mask if star.startswith("_") else mask | -1 << max(len(names) - first + 1, 0)
+
+
+def _times(derivative: Rule) -> Rule:
+    def rule(g: Any, y: Any, *xs: Any, **params: Any) -> Any:
+        return g * derivative(y, *xs, **params)
+
+    return rule
+
+
+def _missing(prim: Primitive) -> Rule:
+    def rule(*_: Any, **__: Any) -> Any:
+        raise TypeError(f"{prim.name} has no gradient rule yet: give it one with {prim.name}.defvjp(...)")
+
+    return rule
+
+
+class _Once:
+    """A rule for all arguments at once, asked for them one by one."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule, self.result = rule, None
+
+    def __call__(self, i: int, *args: Any, **params: Any) -> Any:
+        if self.result is None:
+            self.result = self.rule(*args, **params)
+        return self.result[i]
+
+
+class Part(Sparse):
+    """The cotangent of one output of an op that has several."""
+
+    __slots__ = ("g", "index", "n")
+
+    def __init__(self, index: int, n: int, g: Any) -> None:
+        self.index, self.n, self.g = index, n, g
+
+    def join(self, held: Any, owned: bool) -> Any:
+        held = held or [None] * self.n
+        held[self.index] = self.g if held[self.index] is None else held[self.index] + self.g
+        return held
+
+
+_new = object.__new__
+item = primitive(lambda outputs, *, index: outputs[index], name="item")
+item.defvjp(lambda g, _y, _outputs, *, index: Part(index, len(_outputs.shape), g), linear=True)
+
+
+class _users:
+    """The code object that called last, known to be the user's: found without looking at its file name."""
+
+    code: Any = None

@@ -1,0 +1,223 @@
+"""Tape: the graph as a program. Inputs, records in the order they ran, outputs.
+
+    print(loss.tape())              what led to a Tensor
+    tape = trace(f, x, w)           everything f does with its arguments
+    tape(x2, w2)                    run it again on other values
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .modes import current, switch
+from .record import Record, leaf
+from .tensor import Tensor
+
+__all__ = ["Tape", "Trace", "tape_of", "trace"]
+
+
+class Tape:
+    """A recorded program.
+
+    Attributes
+    ----------
+    inputs : list of Record
+        Leaves that stand for arguments; in the tape of a Tensor, the leaves that require a gradient.
+    records : list of Record
+        The ops, each after those it reads.
+    outputs : list of Record
+    reads : list of (Record, str)
+        Values that left the tape while it was recorded (``bool(t)``, ``float(t)``): what came of them is frozen in it.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Record],
+        records: Sequence[Record],
+        outputs: Sequence[Record],
+        reads: Sequence[tuple[Record, str]] = (),
+    ) -> None:
+        self.inputs, self.records, self.outputs = list(inputs), list(records), list(outputs)
+        self.reads = list(reads)
+
+    @property
+    def constants(self) -> list[Record]:
+        """Leaves that are read and are no inputs, in the order of first use."""
+        known = set(self.inputs)
+        used = [p for r in self.records for p in r.inputs if p is not None] + self.outputs
+        return list(dict.fromkeys(p for p in used if p.primitive is None and p not in known))
+
+    def labels(self) -> dict[Record, str]:
+        """A short unique name for each record: the user's name for a leaf, ``%3`` for the rest."""
+        labels: dict[Record, str] = {}
+        taken: set[str] = set()
+        for i, r in enumerate((*self.inputs, *self.constants)):
+            label = base = r.name or (f"x{i}" if r in self.inputs else f"c{i - len(self.inputs)}")
+            n = 1
+            while label in taken:
+                n += 1
+                label = f"{base}_{n}"
+            taken.add(label)
+            labels[r] = label
+        return labels | {r: f"%{i}" for i, r in enumerate(self.records, 1)}
+
+    def __call__(self, *values: Any, watch: Callable[[Record, Any], object] | None = None) -> Any:
+        """Run it on other input values; ``watch(record, value)`` sees each result. Gives one array or a tuple."""
+        if len(values) != len(self.inputs):
+            raise TypeError(f"this tape has {len(self.inputs)} inputs; got {len(values)}")
+        env: dict[Record, Any] = dict(zip(self.inputs, values, strict=True))
+        for r in self.constants:
+            env[r] = r.y
+            if r.y is None:
+                env[r] = next(
+                    (x for q in self.records for p, x in zip(q.inputs, q.values, strict=True) if p is r), None
+                )
+            if not isinstance(env[r], np.ndarray):
+                raise RuntimeError(
+                    f"a constant of shape {r.shape} was not kept, since no rule needs it: record with trace()"
+                )
+        for r in self.records:
+            xs = [x if p is None else env[p] for p, x in zip(r.inputs, r.values, strict=True)]
+            env[r] = r.primitive.forward(*xs, **(r.params or {}))  # type: ignore[union-attr]  # records are no leaves
+            if watch is not None:
+                watch(r, env[r])
+        results = tuple(env[r] for r in self.outputs)
+        return results[0] if len(results) == 1 else results
+
+    def check(self) -> None:
+        """Raise `ValueError` unless each record comes after what it reads and has the shape and dtype it puts out."""
+        known = {*self.inputs, *self.constants}
+        labels = self.labels()
+        for r in self.records:
+            for p in r.inputs:
+                if p is not None and p not in known:
+                    raise ValueError(f"{labels[r]} = {r.primitive.name} reads a record that comes later or nowhere")  # type: ignore[union-attr]
+            known.add(r)
+        for r in self.outputs:
+            if r not in known:
+                raise ValueError("an output is not on the tape")
+
+        def compare(r: Record, value: Any) -> None:
+            if r.dtype is not None and (np.shape(value) != r.shape or np.asarray(value).dtype != r.dtype):
+                raise ValueError(
+                    f"{labels[r]} = {r.primitive.name} says {r.dtype}{list(r.shape)} and puts out"  # type: ignore[union-attr]
+                    f" {np.asarray(value).dtype}{list(np.shape(value))}"
+                )
+
+        if all(r.y is not None for r in self.inputs):
+            self(*(r.y for r in self.inputs), watch=compare)
+
+    def __str__(self) -> str:
+        labels = self.labels()
+        leaves = [(labels[r], r) for r in (*self.inputs, *self.constants)]
+        lines = [f"{label}: {_kind(r, self)} {_type(r)}" for label, r in leaves]
+        rows = []
+        for r in self.records:
+            args = [repr(x) if p is None else labels[p] for p, x in zip(r.inputs, r.values, strict=True)]
+            args += [f"{k}={_short(v)}" for k, v in (r.params or {}).items() if not _is_default(r, k, v)]
+            call = f"{labels[r]} = {r.primitive.name}({', '.join(args)})"  # type: ignore[union-attr]
+            rows.append((call, _type(r), r.where + (f"  {r.name}" if r.name else "")))
+        wide = [min(max((len(row[i]) for row in rows), default=0), 44) for i in (0, 1)]
+        lines += [f"{call:<{wide[0]}}  {kind:<{wide[1]}}  {where}".rstrip() for call, kind, where in rows]
+        return "\n".join((*lines, "return " + ", ".join(labels[r] for r in self.outputs)))
+
+    def __repr__(self) -> str:
+        return f"<Tape of {len(self.records)} records, {len(self.inputs)} inputs>"
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+def tape_of(tensors: Tensor | Iterable[Tensor]) -> Tape:
+    """The tape that leads to these Tensors, from the live graph."""
+    roots = [t._record or leaf(t._data) for t in ([tensors] if isinstance(tensors, Tensor) else tensors)]
+    seen, stack = set(roots), list(roots)
+    while stack:
+        for p in stack.pop().inputs:
+            if p is not None and p not in seen:
+                seen.add(p)
+                stack.append(p)
+    order = sorted(seen, key=lambda r: -r.seq)
+    return Tape(
+        [r for r in order if r.primitive is None and r.diff], [r for r in order if r.primitive is not None], roots
+    )
+
+
+class Trace:
+    """What a running `trace` collects."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.reads: list[tuple[Record, str]] = []
+        self._constants: dict[int, Record] = {}
+
+    def constant(self, array: np.ndarray) -> Record:
+        """The leaf of a plain array from outside, one for each array."""
+        if id(array) not in self._constants:
+            self._constants[id(array)] = leaf(array)  # the leaf keeps the array, and so its id
+        return self._constants[id(array)]
+
+    def read(self, r: Record, what: str) -> None:
+        self.reads.append((r, what))
+
+
+def trace(f: Callable[..., Any], *args: Any) -> Tape:
+    """Run ``f`` and record all it does with its arguments, differentiable or not.
+
+    Parameters
+    ----------
+    f
+        A function of arrays; it is called with Tensors.
+    *args
+        Arrays, or Tensors, which are then inputs under their own name and may require gradients.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_np import trace
+    >>> print(trace(lambda x: (x > 0) * x, np.array([1.0, -2.0])))  # doctest: +ELLIPSIS
+    x: input float64[2]
+    %1 = greater(x, 0)    bool[2] ...
+    %2 = multiply(%1, x)  float64[2] ...
+    return %2
+    """
+    code = getattr(f, "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code is not None else ()
+    inputs = []
+    for i, arg in enumerate(args):
+        t = arg if type(arg) is Tensor else Tensor(arg)
+        if t._record is None or type(arg) is not Tensor:
+            t = Tensor._of(t._data, leaf(t._data, name=names[i] if i < len(names) else None))
+        inputs.append(t)
+    mode = current()
+    running = Trace()
+    with switch(traces=(running, *mode.traces), depth=mode.depth + 1):
+        result = f(*inputs)
+    outputs = [
+        t._record or running.constant(t._data) if type(t) is Tensor else running.constant(np.asarray(t))
+        for t in (result if isinstance(result, tuple | list) else (result,))
+    ]
+    return Tape([t._record for t in inputs if t._record is not None], running.records, outputs, running.reads)
+
+
+def _kind(r: Record, tape: Tape) -> str:
+    return "parameter" if r.diff else "input" if r in tape.inputs else "constant"
+
+
+def _type(r: Record) -> str:
+    if r.dtype is None:
+        return "(" + ", ".join(_type(s) for s in r.shape) + ")"
+    return f"{r.dtype}{list(r.shape)}"
+
+
+def _short(v: Any) -> str:
+    text = getattr(v, "__name__", None) or repr(v)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _is_default(r: Record, key: str, value: Any) -> bool:
+    default = (r.primitive.defaults or {}).get(key, value) if r.primitive is not None else None
+    return default is value or (type(default) is type(value) and not isinstance(value, np.ndarray) and default == value)
