@@ -6,6 +6,7 @@ from .core.record import Record
 from .core.tape import Tape, tape_of, trace
 from .core.tensor import Tensor
 from .ops.binding import public_names
+from .transforms import checkpoint, grad, gradients, hessian, hvp, jacobian, jvp, linearize, value_and_grad, vjp
 
 globals().update(public_names())
 Tensor.tape = tape_of

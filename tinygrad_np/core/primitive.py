@@ -186,6 +186,10 @@ class Primitive:
         visible = parts[: len(parts) - self.hidden]
         return visible[0] if len(visible) == 1 else tuple(visible)
 
+    def lifted(self, ys: tuple[ndarray, ...], r: Record) -> tuple[Tensor, ...]:
+        """The outputs of a record with several as the Tensors they were."""
+        return tuple(Tensor._of(v, _item(r, i, v, current())) for i, v in enumerate(ys))
+
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join(self.names)})>"
 
@@ -320,10 +324,13 @@ def apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None)
     return t
 
 
-def _apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None, mode: Mode) -> Any:
-    """`apply` for any number of arguments and outputs, in any mode."""
+def _apply(
+    prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None, mode: Mode, whole: bool = False
+) -> Any:
+    """`apply` for any number of arguments and outputs, in any mode; ``whole``: with the hidden outputs."""
     if not any(type(x) is Tensor for x in args):
-        return prim.forward(*args, **(params or {}))
+        y = prim.forward(*args, **(params or {}))
+        return _visible(y[: len(y) - prim.hidden]) if prim.hidden and not whole else y
     parents: list[Record | None] = [x._record if type(x) is Tensor else None for x in args]
     xs = [x._data if type(x) is Tensor else _constant(prim, i, x) for i, x in enumerate(args)]
     try:
@@ -347,7 +354,7 @@ def _apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None
         for v in visible:
             check_output(prim.name, v, xs, _where())
     if not (diff or traced):
-        return _visible([Tensor._of(v, None) for v in visible])
+        return _visible([Tensor._of(v, None) for v in (y if whole and several else visible)])
 
     for i, (p, x) in enumerate(zip(parents, xs, strict=True)):
         if p is None and isinstance(x, ndarray):
@@ -368,7 +375,7 @@ def _apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None
         r.note().checksums = checksums(r)
     if not several:
         return Tensor._of(y, r)
-    return _visible([Tensor._of(v, _item(r, i, v, mode)) for i, v in enumerate(visible)])
+    return _visible([Tensor._of(v, _item(r, i, v, mode)) for i, v in enumerate(y if whole else visible)])
 
 
 def _item(r: Record, i: int, v: ndarray, mode: Mode) -> Record:
@@ -403,8 +410,8 @@ def _where() -> str:
     return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
-def _visible(tensors: list[Tensor]) -> Any:
-    return tensors[0] if len(tensors) == 1 else tuple(tensors)
+def _visible(outputs: Sequence[Any]) -> Any:
+    return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
 class Unsupported(TypeError):
@@ -491,7 +498,29 @@ class Part(Sparse):
         return held
 
 
+def fresh(x: Any) -> Tensor:
+    """``x`` as a Tensor with a record of its own that a gradient flows to: what a transform differentiates by.
+
+    Raises
+    ------
+    TypeError
+        If it is not of floating point.
+    """
+    t = x if type(x) is Tensor else Tensor(x)
+    if t.dtype.kind not in "fc":
+        raise TypeError(f"a derivative is by floating-point numbers; got {t.dtype}: pass floats, or leave it out of argnums")
+    if t._record is None:
+        return Tensor._of(t._data, leaf(t._data, diff=True))
+    r = _new(Record)
+    r.primitive, r.params, r.seq, r.diff = alias, None, clock(), True
+    r.p0, r.p1, r.x0, r.x1 = t._record, ABSENT, t._data, ABSENT
+    r.y, r.shape, r.dtype = t._data, t.shape, t.dtype
+    _locate(r, current())
+    return Tensor._of(t._data, r)
+
+
 _new = object.__new__
+alias = primitive(lambda x: x, name="alias").defvjp(lambda g, _y, _x: g, linear=True)
 item = primitive(lambda outputs, *, index: outputs[index], name="item")
 item.defvjp(lambda g, _y, _outputs, *, index: Part(index, len(_outputs.shape), g), linear=True)
 

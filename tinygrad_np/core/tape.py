@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .modes import current, switch
+from .primitive import _apply
 from .record import Record, leaf
 from .tensor import Tensor
 
@@ -65,9 +66,10 @@ class Tape:
         return labels | {r: f"%{i}" for i, r in enumerate(self.records, 1)}
 
     def __call__(self, *values: Any, watch: Callable[[Record, Any], object] | None = None) -> Any:
-        """Run it on other input values; ``watch(record, value)`` sees each result. Gives one array or a tuple."""
+        """Run it on other input values, arrays or Tensors; ``watch(record, value)`` sees each result. Gives one array or a tuple."""
         if len(values) != len(self.inputs):
             raise TypeError(f"this tape has {len(self.inputs)} inputs; got {len(values)}")
+        mode = current()
         env: dict[Record, Any] = dict(zip(self.inputs, values, strict=True))
         for r in self.constants:
             env[r] = r.y
@@ -80,8 +82,8 @@ class Tape:
                     f"a constant of shape {r.shape} was not kept, since no rule needs it: record with trace()"
                 )
         for r in self.records:
-            xs = [x if p is None else env[p] for p, x in zip(r.inputs, r.values, strict=True)]
-            env[r] = r.primitive.forward(*xs, **(r.params or {}))  # type: ignore[union-attr]  # records are no leaves
+            xs = tuple(x if p is None else env[p] for p, x in zip(r.inputs, r.values, strict=True))
+            env[r] = _apply(r.primitive, xs, r.params, mode, whole=True)  # type: ignore[arg-type]  # no leaf
             if watch is not None:
                 watch(r, env[r])
         results = tuple(env[r] for r in self.outputs)
@@ -153,6 +155,10 @@ class Trace:
         self.records: list[Record] = []
         self.reads: list[tuple[Record, str]] = []
         self._constants: dict[int, Record] = {}
+
+    @property
+    def constants(self) -> list[Record]:
+        return list(self._constants.values())
 
     def constant(self, array: np.ndarray) -> Record:
         """The leaf of a plain array from outside, one for each array."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .declare import constant
+from .declare import constant, passthrough
 
 COMPARISONS = {"greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "equal": "eq", "not_equal": "ne"}
 
@@ -16,8 +16,9 @@ constant("isnan", "isinf", "isfinite", "isposinf", "isneginf", "signbit", "isclo
 constant("sign", "floor", "ceil", "rint", "trunc", "fix", "round", "around", "heaviside", "nextafter", "spacing", method=("round",))
 constant("argmax", "argmin", "argsort", "argpartition", "nonzero", method=("argmax", "argmin", "argsort", "argpartition", "nonzero"))
 constant("nanargmax", "nanargmin", "argwhere", "flatnonzero", "count_nonzero", "searchsorted", "digitize", "bincount")
-constant("all", "any", "allclose", "array_equal", "array_equiv", method=("all", "any"))
+constant("all", "any", method=("all", "any"))
 constant("unique_counts", "unique_inverse", "histogram", "bitwise_count", "gcd", "lcm", "frexp", "lexsort")
 constant("zeros_like", "ones_like", "empty_like")
-constant("shape", "ndim", "size", "iscomplexobj", "isrealobj", "result_type", "can_cast", "min_scalar_type", "common_type")
-constant("array2string", "array_repr", "array_str", "shares_memory", "may_share_memory", "linalg.matrix_rank")
+passthrough("shape", "ndim", "size", "iscomplexobj", "isrealobj", "result_type", "can_cast", "min_scalar_type", "common_type")
+passthrough("allclose", "array_equal", "array_equiv")
+passthrough("array2string", "array_repr", "array_str", "shares_memory", "may_share_memory", "linalg.matrix_rank")

@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 import numpy
 
 from ..core.primitive import Primitive
+from ..core.tensor import Tensor
 
-__all__ = ["OPS", "Op", "composite", "constant", "op"]
+__all__ = ["OPS", "Op", "composite", "constant", "op", "passthrough"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -119,9 +120,7 @@ def composite(
 def constant(*names: str, method: Sequence[str] = (), arity: int = 1, operators: dict[str, str] | None = None) -> None:
     """Declare NumPy functions non-differentiable: they run on the arrays, and no gradient flows through them."""
     for name in names:
-        f = numpy
-        for part in name.split("."):
-            f = getattr(f, part)
+        f = _find(name)
         p = Primitive(_forward(f), name=name.rsplit(".", 1)[-1])
         p.arity, p.variadic, p.required = -1, True, ()
         p.defaults = None
@@ -130,6 +129,31 @@ def constant(*names: str, method: Sequence[str] = (), arity: int = 1, operators:
             p, name.replace(".", "_"), "constant", name, name if name in method else None, (),
             operator=(operators or {}).get(name), public=False, differentiable=False,
         )  # fmt: skip
+
+
+def passthrough(*names: str) -> None:
+    """Declare NumPy functions that ask about structure: they see the arrays and answer as for them."""
+    for name in names:
+        f = _find(name)
+
+        def call(*args: Any, _f: Any = f, **kwargs: Any) -> Any:
+            return _f(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
+
+        call.__doc__ = f"``numpy.{name}`` of the arrays."
+        _register(call, name.replace(".", "_"), "constant", name, None, (), public=False, differentiable=False)
+
+
+def _plain(x: Any) -> Any:
+    if isinstance(x, list | tuple):
+        return type(x)(map(_plain, x))
+    return x.data if type(x) is Tensor else x
+
+
+def _find(name: str) -> Any:
+    f: Any = numpy
+    for part in name.split("."):
+        f = getattr(f, part)
+    return f
 
 
 def _forward(f: Any) -> Callable[..., Any]:
