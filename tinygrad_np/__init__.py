@@ -1,5 +1,7 @@
 """tinygrad_np: reverse-mode autodiff on NumPy, for people who derive gradients by hand."""
 
+__version__ = "0.1.0"
+
 from .core.modes import detect_anomaly, enable_grad, no_grad, observe, scope
 from .core.primitive import Primitive, elementwise, primitive
 from .core.record import Record

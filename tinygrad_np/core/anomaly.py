@@ -69,7 +69,7 @@ def checksums(record: Record) -> tuple[int | None, ...]:
 
 
 def _first_bad(x: Any) -> tuple[tuple[int, ...], Any] | None:
-    x = getattr(x, "data", x) if not isinstance(x, np.ndarray | np.generic) else x
+    x = getattr(x, "_data", x)
     if not isinstance(x, np.ndarray | np.generic | float | complex):
         return None
     x = np.asarray(x)

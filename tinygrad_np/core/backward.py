@@ -210,8 +210,7 @@ def unbroadcast(c: Any, shape: tuple[int, ...], out: tuple[int, ...], core: int 
 
 def _finite(g: Any) -> bool:
     """Whether all of ``g`` is finite, in one pass and no temporary: an overflow only costs a needless second sweep."""
-    g = getattr(g, "data", g) if not isinstance(g, ndarray) else g
-    flat = g.reshape(-1)
+    flat = np.asarray(getattr(g, "_data", g)).reshape(-1)  # of a Tensor, in a recorded sweep, the array
     return bool(np.isfinite(np.dot(flat, flat)))
 
 
