@@ -1,6 +1,15 @@
-"""tinygrad_np: reverse-mode autodiff on NumPy, for people who derive gradients by hand."""
+"""tinygrad_np: reverse-mode autodiff on NumPy, for people who derive gradients by hand.
 
-__version__ = "0.1.0"
+    x = Tensor(data, requires_grad=True)      an array whose operations are recorded
+    loss.backward()                           gradients of all leaves
+    compare(manual, auto)                     hand-derived gradients against the tape's
+    draw(loss)                                the graph as a picture
+
+Importing this imports numpy and the standard library only; what checks, draws and prints is loaded when first used.
+"""
+
+from importlib import import_module
+from typing import Any
 
 from .core.modes import detect_anomaly, enable_grad, no_grad, observe, scope
 from .core.primitive import Primitive, elementwise, primitive
@@ -10,5 +19,46 @@ from .core.tensor import Tensor
 from .ops.binding import public_names
 from .transforms import checkpoint, grad, gradients, hessian, hvp, jacobian, jvp, linearize, value_and_grad, vjp
 
-globals().update(public_names())
-Tensor.tape = tape_of
+__version__ = "0.1.0"
+
+# What the upper rooms offer, by the module that holds it; loaded when first asked for.
+_LAZY = {
+    "Comparison": "checking",
+    "check_grads": "checking",
+    "check_manual": "checking",
+    "compare": "checking",
+    "Drawing": "drawing",
+    "draw": "drawing",
+}
+
+__all__ = [
+    "Primitive", "Record", "Tape", "Tensor", "checkpoint", "detect_anomaly", "elementwise", "enable_grad", "grad",
+    "gradients", "hessian", "hvp", "jacobian", "jvp", "linearize", "no_grad", "observe", "primitive", "scope", "trace",
+    "value_and_grad", "vjp", *_LAZY,
+]  # fmt: skip
+
+globals().update(public_names())  # relu, softmax, sum, ...: each block of ops/ says which
+Tensor.tape = tape_of  # type: ignore[attr-defined]  # core/tape.py stands above core/tensor.py
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"tinygrad_np has no {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
+
+
+def _repr_mimebundle_(self: Any, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    """Jupyter shows the graph of a Tensor or Tape as a picture where it can, as text where it cannot."""
+    if isinstance(self, Tensor) and self.is_leaf:
+        return {"text/plain": repr(self)}
+    bundle: dict[str, Any] = __getattr__("draw")(self)._repr_mimebundle_(include, exclude)
+    return bundle | {"text/plain": repr(self)} if isinstance(self, Tensor) else bundle
+
+
+Tensor._repr_mimebundle_ = Tape._repr_mimebundle_ = _repr_mimebundle_  # type: ignore[attr-defined]
