@@ -160,6 +160,8 @@ class Primitive:
         return apply(self, *self._bind(args, kwargs))
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any] | None]:
+        if self.variadic and self.defaults is None:
+            return args, kwargs or None  # the forward function takes any option, or says that it does not
         n = len(args) if self.variadic else self.arity
         names = self.names if self.variadic else self.names[n:]
         given = dict(zip(names, args[n:], strict=False)) | kwargs
