@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
+from copy import copy
 from typing import Any, NamedTuple
 
 __all__ = ["PLAIN", "Mode", "current", "detect_anomaly", "enable_grad", "no_grad", "observe", "scope", "switch"]
@@ -34,33 +35,29 @@ current = _mode.get
 
 
 class switch(ContextDecorator):
-    """Change fields of the mode for a block or a function; what was there before comes back, also after an error."""
+    """Change the mode for a block or a function; what was there before comes back, also after an error."""
 
     def __init__(self, **changes: Any) -> None:
         self._changes = changes
         self._tokens: list[Token[Mode]] = []
 
-    def _recreate_cm(self) -> switch:  # a decorated function may run in many threads: each call has its own tokens
-        return type(self)._again(self)
+    def _recreate_cm(self) -> switch:  # a decorated function may run in several threads: a stack of tokens each
+        again = copy(self)
+        again._tokens = []
+        return again
 
-    @classmethod
-    def _again(cls, other: switch) -> switch:
-        fresh = switch.__new__(cls)
-        fresh._changes, fresh._tokens = other._changes, []
-        return fresh
-
-    def _mode(self, mode: Mode) -> Mode:
+    def _changed(self, mode: Mode) -> Mode:
         return mode._replace(**self._changes)
 
     def __enter__(self) -> None:
-        self._tokens.append(_mode.set(self._mode(_mode.get())))
+        self._tokens.append(_mode.set(self._changed(_mode.get())))
 
     def __exit__(self, *_: object) -> None:
         _mode.reset(self._tokens.pop())
 
 
 class no_grad(switch):
-    """Record nothing: a ``with`` block or a decorator ``@no_grad()``.
+    """Record nothing: a ``with`` block, or a decorator ``@no_grad()``.
 
     Examples
     --------
@@ -76,7 +73,7 @@ class no_grad(switch):
 
 
 class enable_grad(switch):
-    """Record again inside a `no_grad` block: a ``with`` block or a decorator ``@enable_grad()``."""
+    """Record again inside a `no_grad` block: a ``with`` block, or a decorator ``@enable_grad()``."""
 
     def __init__(self) -> None:
         super().__init__(grad=True)
@@ -85,8 +82,17 @@ class enable_grad(switch):
 class detect_anomaly(switch):
     """Raise `FloatingPointError` at the first NaN or infinity, forward or backward.
 
-    The error names the op, the line that recorded it and the first bad index. Values that a backward pass
-    needs are checksummed, so that a write through a raw array is found too. Slow: for looking, not for training.
+    The error names the op, the line that recorded it and the first bad index. Values that a backward pass needs are
+    checksummed, so that a write through a raw array is found too. Slow: for looking, not for training.
+
+    Examples
+    --------
+    >>> from tinygrad_np import Tensor, detect_anomaly
+    >>> x = Tensor([1.0, 0.0], requires_grad=True)
+    >>> with detect_anomaly():  # doctest: +ELLIPSIS
+    ...     (x * 0 + x) ** 0.5 @ x / 0
+    Traceback (most recent call last):
+    FloatingPointError: divide put out inf at index (), from inputs that are all finite (recorded at ...)
     """
 
     def __init__(self) -> None:
@@ -97,22 +103,22 @@ class scope(switch):
     """Name the part of the program that is running; nested scopes make a path, ``block/attention``."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name=str(name))
+        super().__init__(scope=name)
 
-    def _mode(self, mode: Mode) -> Mode:
-        name = self._changes["name"]
+    def _changed(self, mode: Mode) -> Mode:
+        name = str(self._changes["scope"])
         return mode._replace(scope=f"{mode.scope}/{name}" if mode.scope else name)
 
 
 class observe(switch):
     """Call ``f(record, g, contributions)`` at every step of the backward passes of this block.
 
-    ``g`` is the cotangent that arrived at ``record``; ``contributions`` holds what its rules return, one per
-    input (None where no gradient flows). Leaves are seen last, with no contributions.
+    ``g`` is the cotangent that arrived at ``record``; ``contributions`` holds what its rules return, as pairs
+    (number of the input, cotangent). A leaf is seen when its cotangent is complete, with no contributions.
     """
 
     def __init__(self, f: Callable[..., object]) -> None:
-        super().__init__(f=f)
+        super().__init__(observers=f)
 
-    def _mode(self, mode: Mode) -> Mode:
-        return mode._replace(observers=(*mode.observers, self._changes["f"]))
+    def _changed(self, mode: Mode) -> Mode:
+        return mode._replace(observers=(*mode.observers, self._changes["observers"]))

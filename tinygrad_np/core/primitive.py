@@ -14,29 +14,28 @@ still offers ``shape`` and ``dtype``. Arrays are positional, metadata is keyword
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from sys import _getframe
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
-from .anomaly import check_output, checksums
+from .apply import apply, item_record, locate
 from .backward import Sparse
-from .modes import PLAIN, Mode, current
-from .record import ABSENT, MANY, Notes, Record, clock, leaf
+from .modes import current
+from .record import ABSENT, Record, clock, leaf
 from .tensor import Tensor
 
 __all__ = ["Primitive", "elementwise", "primitive"]
 
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 ndarray = np.ndarray
 Rule = Callable[..., Any]
 
 
 class Primitive:
     """An op with rules of its own. Made by `primitive`; called like the function it wraps."""
+
+    item: ClassVar[Primitive]  # takes one output of an op that has several
 
     def __init__(
         self,
@@ -190,7 +189,7 @@ class Primitive:
 
     def lifted(self, ys: tuple[ndarray, ...], r: Record) -> tuple[Tensor, ...]:
         """The outputs of a record with several as the Tensors they were."""
-        return tuple(Tensor._of(v, _item(r, i, v, current())) for i, v in enumerate(ys))
+        return tuple(Tensor._of(v, item_record(r, i, v, current())) for i, v in enumerate(ys))
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join(self.names)})>"
@@ -247,206 +246,6 @@ def elementwise(f: Callable[..., Any], *derivatives: Rule | None, **declared: An
     0.25
     """
     return Primitive(f, **declared).defderivative(*derivatives)
-
-
-def apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None) -> Any:
-    """Run ``prim`` and record it if a gradient may be asked through it. Plain arrays in, plain array out.
-
-    This is the path of every op in a plain training loop: one or two arguments, no mode changed. The rest,
-    and the same thing without the unrolling, is `_apply`.
-    """
-    mode = current()
-    n = len(args)
-    if mode is not PLAIN or n > 2 or not prim.fixed:
-        return _apply(prim, args, params, mode)
-    a = args[0]
-    ra = None
-    if type(a) is Tensor:
-        ra = a._record
-        a = a._data
-    if n == 2:
-        b = args[1]
-        rb = None
-        if type(b) is Tensor:
-            rb = b._record
-            b = b._data
-        elif type(b) is not ndarray and type(b) is not float and type(b) is not int:
-            return _apply(prim, args, params, mode)
-        pattern = (1 if ra is not None and ra.diff else 0) + (2 if rb is not None and rb.diff else 0)
-    else:
-        rb = b = ABSENT
-        pattern = 1 if ra is not None and ra.diff else 0
-    keep = prim.keeps[pattern]
-    if keep is None or (ra is None and type(a) is not ndarray and type(a) is not float and type(a) is not int):
-        return _apply(prim, args, params, mode)
-    try:
-        if n == 2:
-            y = prim.forward(a, b) if params is None else prim.forward(a, b, **params)
-        else:
-            y = prim.forward(a) if params is None else prim.forward(a, **params)
-    except Exception as error:
-        raise explained(error, prim, (a,) if n == 1 else (a, b)) from None
-    if type(y) is not ndarray:
-        if type(y) is tuple:
-            return _apply(prim, args, params, mode)
-        y = np.asarray(y)
-    dtype = y.dtype
-    if dtype.kind not in "fc":
-        return Tensor._of(y, None)
-
-    if ra is None and type(a) is ndarray:
-        ra = leaf(None, a)
-    if rb is None and type(b) is ndarray:
-        rb = leaf(None, b)
-    r = _new(Record)
-    r.primitive = prim
-    r.params = params
-    r.p0 = ra
-    r.p1 = rb
-    r.x0 = a if keep & 2 or ra is None else ra
-    r.x1 = b if keep & 4 or rb is None else rb
-    r.y = y if keep & 1 else None
-    r.shape = y.shape
-    r.dtype = dtype
-    r.seq = clock()
-    r.diff = True
-    r.notes = None
-    frame = _getframe(2)
-    code = frame.f_code
-    if code is not _users.code:  # a training loop calls from one place; anywhere else, look
-        while code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
-            frame = frame.f_back
-            code = frame.f_code
-        _users.code = code
-    r.code = code
-    r.lasti = frame.f_lasti
-    t = _new(Tensor)
-    t._data = y
-    t._record = r
-    return t
-
-
-def _apply(
-    prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None, mode: Mode, whole: bool = False
-) -> Any:
-    """`apply` for any number of arguments and outputs, in any mode; ``whole``: with the hidden outputs."""
-    if not any(type(x) is Tensor for x in args):
-        y = prim.forward(*args, **(params or {}))
-        return _visible(y[: len(y) - prim.hidden]) if prim.hidden and not whole else y
-    parents: list[Record | None] = [x._record if type(x) is Tensor else None for x in args]
-    xs = [x._data if type(x) is Tensor else _constant(prim, i, x) for i, x in enumerate(args)]
-    try:
-        y = prim.forward(*xs, **(params or {}))
-    except Exception as error:
-        raise explained(error, prim, xs) from None
-    several = type(y) is tuple
-    y = tuple(map(np.asarray, y)) if several else np.asarray(y)
-    visible = y[: len(y) - prim.hidden] if several else (y,)
-
-    keep = 0
-    for i, p in enumerate(parents):
-        if p is not None and p.diff and mode.grad:
-            keep |= prim.mask(i) or 0
-    diff = mode.grad and any(
-        p is not None and p.diff and prim.mask(i) is not None for i, p in enumerate(parents)
-    )
-    diff = diff and any(v.dtype.kind in "fc" for v in visible)
-    traced = bool(mode.traces) and any(p is not None for p in parents)
-    if mode.anomaly:
-        for v in visible:
-            check_output(prim.name, v, xs, _where())
-    if not (diff or traced):
-        return _visible([Tensor._of(v, None) for v in (y if whole and several else visible)])
-
-    for i, (p, x) in enumerate(zip(parents, xs, strict=True)):
-        if p is None and isinstance(x, ndarray):
-            parents[i] = mode.traces[0].constant(x) if traced else leaf(None, x)
-    if traced:
-        keep = -1  # a trace keeps all: what runs on it (jvp, drawing, writing) may ask for any value
-    held = [x if p is None or keep >> (i + 1) & 1 else p for i, (p, x) in enumerate(zip(parents, xs, strict=True))]
-    r = _new(Record)
-    r.primitive, r.params, r.seq, r.diff = prim, params, clock(), diff
-    if len(args) > 2 or not args:
-        r.p0, r.p1, r.x0, r.x1 = tuple(parents), MANY, tuple(held), MANY
-    else:
-        (r.p0, r.p1), (r.x0, r.x1) = (*parents, ABSENT)[:2], (*held, ABSENT)[:2]
-    r.y = y if keep & 1 else None
-    r.shape, r.dtype = (tuple(leaf(None, v) for v in y), None) if several else (y.shape, y.dtype)
-    _locate(r, mode)
-    if mode.anomaly:
-        r.note().checksums = checksums(r)
-    if not several:
-        return Tensor._of(y, r)
-    return _visible([Tensor._of(v, _item(r, i, v, mode)) for i, v in enumerate(y if whole else visible)])
-
-
-def _item(r: Record, i: int, v: ndarray, mode: Mode) -> Record:
-    """The record of one output of a record with several."""
-    one = _new(Record)
-    one.primitive, one.params, one.seq = item, {"index": i}, clock()
-    one.p0, one.p1, one.x0, one.x1 = r, ABSENT, r, ABSENT
-    one.y, one.shape, one.dtype = (v if mode.traces else None), v.shape, v.dtype
-    hidden = i >= len(r.shape) - r.primitive.hidden  # type: ignore[union-attr]  # r is no leaf
-    one.diff = r.diff and not hidden and v.dtype.kind in "fc"
-    _locate(one, mode)
-    return one
-
-
-def _locate(r: Record, mode: Mode) -> None:
-    frame = _user_frame()
-    r.code, r.lasti = frame.f_code, frame.f_lasti
-    r.notes = Notes(scope=mode.scope) if mode.scope else None
-    for trace in mode.traces:
-        trace.records.append(r)
-
-
-def _user_frame() -> Any:
-    frame: Any = _getframe(1)
-    while frame.f_code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
-        frame = frame.f_back
-    return frame
-
-
-def _where() -> str:
-    frame = _user_frame()
-    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
-
-
-def _visible(outputs: Sequence[Any]) -> Any:
-    return outputs[0] if len(outputs) == 1 else tuple(outputs)
-
-
-class Unsupported(TypeError):
-    """An operand that is no number; an operator answers NotImplemented to it."""
-
-
-def _constant(prim: Primitive, i: int, x: Any) -> Any:
-    if isinstance(x, ndarray | np.generic | int | float | complex):
-        return x
-    array = np.asarray(x)
-    if array.dtype.kind not in "fcbiu":
-        raise Unsupported(f"{prim.name}: argument {i} must be numeric; got {type(x).__name__} {x!r:.60}")
-    return array
-
-
-def explained(error: Exception, prim: Primitive, xs: Sequence[Any]) -> Exception:
-    """The same error, saying which op was asked for, with which shapes, and where."""
-    if isinstance(error, FloatingPointError | RuntimeError | MemoryError):
-        return error
-    shapes = [getattr(x, "shape", ()) for x in xs]
-    named = ", ".join(f"{n} of shape {s}" for n, s in zip(prim.names if not prim.variadic else (), shapes, strict=False))
-    what = str(error)
-    if prim.elementwise and "broadcast" in what:
-        width = max(map(len, shapes))
-        padded = [(1,) * (width - len(s)) + s for s in shapes]
-        axis = next(i for i in range(-1, -width - 1, -1) if len({s[i] for s in padded} - {1}) > 1)
-        sizes = " and ".join(str(n) for n in dict.fromkeys(s[axis] for s in padded))
-        what = f"these do not broadcast: axis {axis} has sizes {sizes} (equal sizes or 1 are needed)"
-    message = f"{prim.name}: {named + ': ' if named else ''}{what} (at {_where()})"
-    try:
-        return type(error)(message)
-    except Exception:  # an exception class with arguments of its own
-        return ValueError(message)
 
 
 def _mask(rule: Rule, first: int) -> int:
@@ -513,21 +312,14 @@ def fresh(x: Any) -> Tensor:
         raise TypeError(f"a derivative is by floating-point numbers; got {t.dtype}: pass floats, or leave it out of argnums")
     if t._record is None:
         return Tensor._of(t._data, leaf(t._data, diff=True))
-    r = _new(Record)
+    r = Record()
     r.primitive, r.params, r.seq, r.diff = alias, None, clock(), True
     r.p0, r.p1, r.x0, r.x1 = t._record, ABSENT, t._data, ABSENT
     r.y, r.shape, r.dtype = t._data, t.shape, t.dtype
-    _locate(r, current())
+    locate(r, current())
     return Tensor._of(t._data, r)
 
 
-_new = object.__new__
 alias = primitive(lambda x: x, name="alias").defvjp(lambda g, _y, _x: g, linear=True)
-item = primitive(lambda outputs, *, index: outputs[index], name="item")
-item.defvjp(lambda g, _y, _outputs, *, index: Part(index, len(_outputs.shape), g), linear=True)
-
-
-class _users:
-    """The code object that called last, known to be the user's: found without looking at its file name."""
-
-    code: Any = None
+Primitive.item = primitive(lambda outputs, *, index: outputs[index], name="item")
+Primitive.item.defvjp(lambda g, _y, _outputs, *, index: Part(index, len(_outputs.shape), g), linear=True)

@@ -15,12 +15,11 @@ One garbage-collected object per op is what keeps long chains cheap; hence slots
 
 from __future__ import annotations
 
-import dis
 from itertools import count
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from .source import assigned_name, line_number
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -63,22 +62,9 @@ class Notes:
 
 
 class Record:
-    __slots__ = (
-        "code",
-        "diff",
-        "dtype",
-        "lasti",
-        "notes",
-        "p0",
-        "p1",
-        "params",
-        "primitive",
-        "seq",
-        "shape",
-        "x0",
-        "x1",
-        "y",
-    )
+    """One op that ran; see the head of this file."""
+
+    __slots__ = tuple("primitive params p0 p1 x0 x1 y shape dtype seq diff code lasti notes".split())
     primitive: Primitive | None
     params: dict[str, Any] | None
     p0: Any
@@ -128,17 +114,12 @@ class Record:
         """The user's name for it: given to the Tensor, else the variable that the result was assigned to."""
         if self.notes is not None and self.notes.name is not None:
             return self.notes.name
-        return _assigned(self.code, self.lasti) if self.code is not None else None
+        return assigned_name(self.code, self.lasti) if self.code is not None else None
 
     @property
     def line(self) -> int | None:
         """The line of the user's program that made this record."""
-        if self.code is None:
-            return None
-        for start, stop, line in self.code.co_lines():
-            if start <= self.lasti < stop:
-                return line
-        return None
+        return None if self.code is None else line_number(self.code, self.lasti)
 
     @property
     def filename(self) -> str | None:
@@ -190,22 +171,3 @@ def leaf(y: Any, like: Any = None, diff: bool = False, name: str | None = None) 
 
 
 _new = object.__new__
-
-
-def _assigned(code: CodeType, lasti: int) -> str | None:
-    """The name that the instruction after ``lasti`` stores to: ``h = x @ w`` gives ``h``, ``self.h = ...`` too."""
-    loaded: list[str] = []
-    for step in dis.get_instructions(code):
-        if step.offset <= lasti or step.opname == "CACHE":
-            continue
-        if step.opname in ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF") and not loaded:
-            return str(step.argval)
-        if step.opname == "STORE_ATTR" and len(loaded) == 1:
-            return str(step.argval)
-        if step.opname == "STORE_SUBSCR" and len(loaded) == 2 and loaded[1].isidentifier():
-            return loaded[1]
-        if not step.opname.startswith("LOAD_") or len(loaded) == 2:
-            return None
-        loaded.append(str(step.argval))
-    return None
-

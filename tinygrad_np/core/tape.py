@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .modes import current, switch
-from .primitive import _apply
+from .apply import apply_any
 from .record import Record, leaf
 from .tensor import Tensor
 
@@ -83,7 +83,7 @@ class Tape:
                 )
         for r in self.records:
             xs = tuple(x if p is None else env[p] for p, x in zip(r.inputs, r.values, strict=True))
-            env[r] = _apply(r.primitive, xs, r.params, mode, whole=True)  # type: ignore[arg-type]  # no leaf
+            env[r] = apply_any(r.primitive, xs, r.params, mode, whole=True)  # type: ignore[arg-type]  # no leaf
             if watch is not None:
                 watch(r, env[r])
         results = tuple(env[r] for r in self.outputs)

@@ -15,7 +15,8 @@ import numpy as np
 from .anomaly import watchers
 from .backward import exclusive, sweep
 from .modes import current
-from .record import Notes, Record, clock, leaf
+from .record import Record, clock, leaf
+from .source import user_frame
 
 __all__ = ["HANDLERS", "Tensor"]
 
@@ -73,6 +74,8 @@ class Tensor:
             self._record = leaf(array, diff=requires_grad, name=name)
             if requires_grad:
                 self._record.note().owner = weakref.ref(self)
+                frame = user_frame()  # so that `w = Tensor(...)` is called w
+                self._record.code, self._record.lasti = frame.f_code, frame.f_lasti
 
     def __init_subclass__(cls) -> None:
         raise TypeError("Tensor cannot be subclassed: the engine tells Tensors by their exact type; hold one instead")
@@ -196,6 +199,8 @@ class Tensor:
                     f"backward() starts from a scalar, and this Tensor has shape {self._data.shape}:"
                     " reduce it, e.g. .sum().backward(), or pass gradient= of that shape"
                 )
+            if self._data.dtype.kind == "c":
+                raise ValueError("backward() starts from a real number, and this Tensor is complex: pass gradient=")
             gradient = np.array(1, self._data.dtype, ndmin=self._data.ndim)
         elif np.shape(gradient) != self._data.shape:
             raise ValueError(
@@ -225,12 +230,17 @@ class Tensor:
             self._record.note().owner = weakref.ref(self)
         return self
 
-    def register_hook(self, hook: Callable[[Any], object]) -> None:
-        """Call ``hook(cotangent)`` when a backward pass has the whole cotangent of this Tensor."""
+    def register_hook(self, hook: Callable[[Any], object]) -> Callable[[], None]:
+        """Call ``hook(cotangent)`` when a backward pass has the whole cotangent of this Tensor.
+
+        Gives a function that takes the hook away again. A hook looks; what it returns is ignored.
+        """
         if self._record is None or not self._record.diff:
             raise RuntimeError("a hook waits for a gradient, and this Tensor requires none")
-        self._record.note().hooks.append(hook)
-        watchers.hooked = True
+        hooks = self._record.note().hooks
+        hooks.append(hook)
+        watchers.hooked = True  # type: ignore[attr-defined]  # an attribute of the function
+        return lambda: hooks.remove(hook)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Turn recording on or off for this leaf; gives self."""

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import Primitive, Unsupported, apply
+from ..core.apply import Unsupported, apply
+from ..core.primitive import Primitive
 from ..core.tensor import HANDLERS, Tensor
 from . import arithmetic, constant, elementwise, fft, indexing, linalg, nn, reduce, shape  # noqa: F401  # they register
 from .declare import OPS, Op

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..core.backward import _fitted, sweep
 from ..core.modes import current, switch
-from ..core.primitive import Primitive, apply, fresh, item
+from ..core.apply import apply
+from ..core.primitive import Primitive, fresh
 from ..core.record import Record
 from ..core.tape import Trace
 from ..core.tensor import Tensor, lift
@@ -99,7 +100,7 @@ def _push(r: Record, dots: list[Any], recorded: bool) -> Any:
     """The tangent of the output of a record, from those of its inputs (None: zero)."""
     prim: Primitive = r.primitive  # type: ignore[assignment]  # a traced record is no leaf
     params = r.params or {}
-    if prim is item:
+    if prim is Primitive.item:
         return dots[0][params["index"]]
     xs, y = r.values, r.y
     if recorded:
