@@ -11,7 +11,8 @@ Importing this imports numpy and the standard library only; what checks, draws a
 from importlib import import_module
 from typing import Any
 
-from .core.modes import detect_anomaly, enable_grad, no_grad, observe, scope
+from .anomaly import detect_anomaly
+from .core.modes import enable_grad, no_grad, observe, scope
 from .core.primitive import Primitive, elementwise, primitive
 from .core.record import Record
 from .core.tape import Tape, tape_of, trace

@@ -124,10 +124,9 @@ def apply_any(
     )
     diff = diff and any(v.dtype.kind in "fc" for v in visible)
     traced = bool(mode.traces) and any(p is not None for p in parents)
-    if mode.anomaly:
-        for v in visible:
-            check_output(prim.name, v, xs, user_line())
     if not (diff or traced):
+        for see in mode.watchers:
+            see(prim, xs, visible, None)
         return visible_of([Tensor._of(v, None) for v in (y if whole and several else visible)])
 
     for i, (p, x) in enumerate(zip(parents, xs, strict=True)):
@@ -145,8 +144,8 @@ def apply_any(
     r.y = y if keep & 1 else None
     r.shape, r.dtype = (tuple(leaf(None, v) for v in y), None) if several else (y.shape, y.dtype)
     locate(r, mode)
-    if mode.anomaly:
-        r.note().checksums = checksums(r)
+    for see in mode.watchers:
+        see(prim, xs, visible, r)
     if not several:
         return Tensor._of(y, r)
     return visible_of([Tensor._of(v, item_record(r, i, v, mode)) for i, v in enumerate(y if whole else visible)])

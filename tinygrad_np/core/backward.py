@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from .modes import Mode
 from .record import ABSENT, FREED, MANY, Record
 
-__all__ = ["Sparse", "exclusive", "sweep", "unbroadcast"]
+__all__ = ["Sparse", "exclusive", "hooks", "observers", "sweep", "unbroadcast"]
 
 ndarray = np.ndarray
 Lift = Callable[[Any, Record], Any]
@@ -140,6 +141,22 @@ def _pass(
         for see in observers:
             see(r, g, contributions)
     return found, swept, singular
+
+
+class hooks:
+    """Until the first register_hook, no sweep looks for hooks."""
+
+    registered = False
+
+
+def observers(mode: Mode) -> Sequence[Observer]:
+    """Who watches a sweep that starts in this mode."""
+    return (*mode.observers, _call_hooks) if hooks.registered else mode.observers
+
+
+def _call_hooks(r: Record, g: Any, _contributions: Any) -> None:
+    for hook in r.notes.hooks if r.notes is not None else ():
+        hook(g)
 
 
 def exclusive(held: dict[Record, Any], r: Record) -> bool:

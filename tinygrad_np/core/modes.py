@@ -2,7 +2,6 @@
 
     with no_grad(): ...             record nothing
     with scope("layer1"): ...       records made here belong to `layer1`
-    with detect_anomaly(): ...      the first NaN or infinity raises, with its op and line
     with observe(f): ...            f(record, g, contributions) sees every step of a backward pass
 
 One immutable `Mode` lives in a context variable, so threads and asyncio tasks do not see each other's.
@@ -17,7 +16,7 @@ from contextvars import ContextVar, Token
 from copy import copy
 from typing import Any, NamedTuple
 
-__all__ = ["PLAIN", "Mode", "current", "detect_anomaly", "enable_grad", "no_grad", "observe", "scope", "switch"]
+__all__ = ["PLAIN", "Mode", "current", "enable_grad", "no_grad", "observe", "scope", "switch"]
 
 
 class Mode(NamedTuple):
@@ -25,8 +24,8 @@ class Mode(NamedTuple):
     traces: tuple[Any, ...] = ()  # running traces, outermost first: everything they touch is recorded
     depth: int = 0  # running transforms and traces: inside one, a backward pass is itself recorded
     scope: str = ""  # path of the open scopes, "block/attention"
-    anomaly: bool = False
-    observers: tuple[Callable[..., object], ...] = ()
+    watchers: tuple[Callable[..., object], ...] = ()  # see each op: f(primitive, inputs, outputs, record or None)
+    observers: tuple[Callable[..., object], ...] = ()  # see each step of a sweep: f(record, g, contributions)
 
 
 PLAIN = Mode()
@@ -77,26 +76,6 @@ class enable_grad(switch):
 
     def __init__(self) -> None:
         super().__init__(grad=True)
-
-
-class detect_anomaly(switch):
-    """Raise `FloatingPointError` at the first NaN or infinity, forward or backward.
-
-    The error names the op, the line that recorded it and the first bad index. Values that a backward pass needs are
-    checksummed, so that a write through a raw array is found too. Slow: for looking, not for training.
-
-    Examples
-    --------
-    >>> from tinygrad_np import Tensor, detect_anomaly
-    >>> x = Tensor([1.0, 0.0], requires_grad=True)
-    >>> with detect_anomaly():  # doctest: +ELLIPSIS
-    ...     (x * 0 + x) ** 0.5 @ x / 0
-    Traceback (most recent call last):
-    FloatingPointError: divide put out inf at index (), from inputs that are all finite (recorded at ...)
-    """
-
-    def __init__(self) -> None:
-        super().__init__(anomaly=True)
 
 
 class scope(switch):

@@ -321,5 +321,5 @@ def fresh(x: Any) -> Tensor:
 
 
 alias = primitive(lambda x: x, name="alias").defvjp(lambda g, _y, _x: g, linear=True)
-Primitive.item = primitive(lambda outputs, *, index: outputs[index], name="item")
-Primitive.item.defvjp(lambda g, _y, _outputs, *, index: Part(index, len(_outputs.shape), g), linear=True)
+item = Primitive.item = primitive(lambda outputs, *, index: outputs[index], name="item")
+item.defvjp(lambda g, _y, _outputs, *, index: Part(index, len(_outputs.shape), g), linear=True)

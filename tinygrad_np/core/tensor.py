@@ -12,8 +12,7 @@ from typing import Any, final
 
 import numpy as np
 
-from .anomaly import watchers
-from .backward import exclusive, sweep
+from .backward import exclusive, hooks, observers, sweep
 from .modes import current
 from .record import Record, clock, leaf
 from .source import user_frame
@@ -183,7 +182,7 @@ class Tensor:
             [root],
             [self._seed(gradient, recorded)],
             lift=lift if recorded else None,
-            observers=watchers(mode),
+            observers=observers(mode),
             retain=retain_graph or recorded,
         )
         for r in found:
@@ -237,10 +236,10 @@ class Tensor:
         """
         if self._record is None or not self._record.diff:
             raise RuntimeError("a hook waits for a gradient, and this Tensor requires none")
-        hooks = self._record.note().hooks
-        hooks.append(hook)
-        watchers.hooked = True  # type: ignore[attr-defined]  # an attribute of the function
-        return lambda: hooks.remove(hook)
+        mine = self._record.note().hooks
+        mine.append(hook)
+        hooks.registered = True
+        return lambda: mine.remove(hook)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Turn recording on or off for this leaf; gives self."""

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.anomaly import watchers
-from ..core.backward import sweep
+from ..core.backward import observers, sweep
 from ..core.modes import current, switch
 from ..core.primitive import fresh
 from ..core.record import Record
@@ -171,7 +170,7 @@ def cotangents(outputs: Sequence[Any], seeds: Sequence[Any], targets: Sequence[A
             roots.append(t._record)
             seed = seed if type(seed) is Tensor else Tensor._of(np.asarray(seed, t.dtype), None)
             starts.append(seed if recorded else seed._data)
-    found = sweep(roots, starts, targets=targets, lift=lift if recorded else None, observers=watchers(current()))
+    found = sweep(roots, starts, targets=targets, lift=lift if recorded else None, observers=observers(current()))
     return [unwrap(found[r], recorded) if r in found else np.zeros(r.shape, r.dtype) for r in targets]
 
 
