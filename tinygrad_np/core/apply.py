@@ -16,7 +16,7 @@ from .tensor import Tensor
 if TYPE_CHECKING:
     from .primitive import Primitive
 
-__all__ = ["Unsupported", "apply", "apply_any", "item_record", "locate"]
+__all__ = ["OperandError", "apply", "apply_any", "item_record", "locate"]
 
 ndarray = np.ndarray
 
@@ -112,16 +112,14 @@ def apply_any(
     except Exception as error:
         raise explained(error, prim, xs) from None
     several = type(y) is tuple
-    y = tuple(map(np.asarray, y)) if several else np.asarray(y)
+    y: Any = tuple(map(np.asarray, y)) if several else np.asarray(y)
     visible = y[: len(y) - prim.hidden] if several else (y,)
 
     keep = 0
     for i, p in enumerate(parents):
         if p is not None and p.diff and mode.grad:
             keep |= prim.mask(i) or 0
-    diff = mode.grad and any(
-        p is not None and p.diff and prim.mask(i) is not None for i, p in enumerate(parents)
-    )
+    diff = mode.grad and any(p is not None and p.diff and prim.mask(i) is not None for i, p in enumerate(parents))
     diff = diff and any(v.dtype.kind in "fc" for v in visible)
     traced = bool(mode.traces) and any(p is not None for p in parents)
     if not (diff or traced):
@@ -176,7 +174,7 @@ def visible_of(outputs: Sequence[Any]) -> Any:
     return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
 
-class Unsupported(TypeError):
+class OperandError(TypeError):
     """An operand that is no number; an operator answers NotImplemented to it."""
 
 
@@ -185,7 +183,7 @@ def _constant(prim: Primitive, i: int, x: Any) -> Any:
         return x
     array = np.asarray(x)
     if array.dtype.kind not in "fcbiu":
-        raise Unsupported(f"{prim.name}: argument {i} must be numeric; got {type(x).__name__} {x!r:.60}")
+        raise OperandError(f"{prim.name}: argument {i} must be numeric; got {type(x).__name__} {x!r:.60}")
     return array
 
 
@@ -194,7 +192,9 @@ def explained(error: Exception, prim: Primitive, xs: Sequence[Any]) -> Exception
     if isinstance(error, FloatingPointError | RuntimeError | MemoryError):
         return error
     shapes = [getattr(x, "shape", ()) for x in xs]
-    named = ", ".join(f"{n} of shape {s}" for n, s in zip(prim.names if not prim.variadic else (), shapes, strict=False))
+    named = ", ".join(
+        f"{n} of shape {s}" for n, s in zip(prim.names if not prim.variadic else (), shapes, strict=False)
+    )
     what = str(error)
     if prim.elementwise and "broadcast" in what:
         width = max(map(len, shapes))

@@ -97,7 +97,7 @@ def _pass(
         if y is FREED:
             raise RuntimeError(_spent(r))
         if p1 is ABSENT:
-            parents, xs = (r.p0,), (r.x0,)
+            parents, xs = (r.p0,), (r.x0,)  # type: tuple[Any, ...], tuple[Any, ...]
         elif p1 is MANY:
             parents, xs = r.p0, r.x0
         else:
@@ -164,13 +164,11 @@ def exclusive(held: dict[Record, Any], r: Record) -> bool:
 
     Two references: the dictionary's and the one on its way to getrefcount. Anybody else's, a view's too, adds to it.
     """
-    return (
-        type(held[r]) is ndarray and getrefcount(held[r]) == 2 and held[r].base is None and held[r].flags.writeable
-    )
+    return type(held[r]) is ndarray and getrefcount(held[r]) == 2 and held[r].base is None and held[r].flags.writeable
 
 
 def _add(pending: dict[Record, Any], p: Record, c: Any) -> None:
-    """Add to the cotangent of ``p``: the first is taken as it is, the second makes a buffer, later ones add in place."""
+    """Add to the cotangent of ``p``: the first is taken as it is, the second makes a buffer that others add to."""
     if p not in pending:
         pending[p] = _first(c)
         return

@@ -61,7 +61,7 @@ class Primitive:
         self.elementwise = False
         self.linear: bool | str = False
         self.derivatives: tuple[Rule | None, ...] = ()
-        self.jvps: tuple[Rule | None, ...] | None = None
+        self.jvps: tuple[Any, ...] | None = None
         self._describe(forward)
         self._set(tuple(_missing(self) for _ in range(max(self.arity, 1))), everything=True)
 
@@ -130,7 +130,7 @@ class Primitive:
         joint: bool = False,
         everything: bool = False,
     ) -> None:
-        self.vjps = tuple(rules)
+        self.vjps: tuple[Any, ...] = tuple(rules)
         self.fixed = not (self.variadic or joint)
         first = 1 if kept is not None else 2
         self.masks = tuple(None if r is None else -1 if everything else _mask(r, first) for r in (kept or rules))
@@ -143,7 +143,7 @@ class Primitive:
         """What the rule for argument ``i`` needs: bit 0 the output, bit i + 1 input i; None if there is no rule."""
         return self.masks[i if self.fixed else 0]
 
-    def rules(self, n: int) -> Sequence[Rule | None]:
+    def rules(self, n: int) -> Sequence[Any]:
         """The rules of a call with ``n`` arguments, where they are not one an argument."""
         if self.variadic and not hasattr(self, "_joint"):
             rule = self.vjps[0]
@@ -165,9 +165,8 @@ class Primitive:
         names = self.names if self.variadic else self.names[n:]
         given = dict(zip(names, args[n:], strict=False)) | kwargs
         arrays = list(args[:n])
-        for name in self.names[len(arrays) : n] if not self.variadic else ():
-            if name in given:
-                arrays.append(given.pop(name))
+        if not self.variadic:
+            arrays += [given.pop(name) for name in self.names[len(arrays) : n] if name in given]
         unknown = [k for k in given if k not in (self.defaults or {})]
         missing = [k for k in self.required if k not in given]
         if unknown or missing or (not self.variadic and (len(arrays) != n or len(args) > len(self.names))):
@@ -180,10 +179,7 @@ class Primitive:
 
     def fill(self, r: Record, g: Any) -> Any:
         """The cotangents of a record with several outputs, zeros where none arrived."""
-        parts = [
-            np.zeros(s.shape, s.dtype) if part is None else part
-            for part, s in zip(g, r.shape, strict=True)
-        ]
+        parts = [np.zeros(s.shape, s.dtype) if part is None else part for part, s in zip(g, r.shape, strict=True)]
         visible = parts[: len(parts) - self.hidden]
         return visible[0] if len(visible) == 1 else tuple(visible)
 
@@ -277,7 +273,8 @@ class _Once:
     """A rule for all arguments at once, asked for them one by one."""
 
     def __init__(self, rule: Rule) -> None:
-        self.rule, self.result = rule, None
+        self.rule = rule
+        self.result: Any = None
 
     def __call__(self, i: int, *args: Any, **params: Any) -> Any:
         if self.result is None:
@@ -309,7 +306,9 @@ def fresh(x: Any) -> Tensor:
     """
     t = x if type(x) is Tensor else Tensor(x)
     if t.dtype.kind not in "fc":
-        raise TypeError(f"a derivative is by floating-point numbers; got {t.dtype}: pass floats, or leave it out of argnums")
+        raise TypeError(
+            f"a derivative is by floating-point numbers; got {t.dtype}: pass floats, or leave it out of argnums"
+        )
     if t._record is None:
         return Tensor._of(t._data, leaf(t._data, diff=True))
     r = Record()

@@ -64,7 +64,10 @@ class Notes:
 class Record:
     """One op that ran; see the head of this file."""
 
-    __slots__ = tuple("primitive params p0 p1 x0 x1 y shape dtype seq diff code lasti notes".split())
+    __slots__ = (
+        *("primitive", "params", "p0", "p1", "x0", "x1", "y"),
+        *("shape", "dtype", "seq", "diff", "code", "lasti", "notes"),
+    )
     primitive: Primitive | None
     params: dict[str, Any] | None
     p0: Any

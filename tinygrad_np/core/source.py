@@ -37,7 +37,7 @@ def line_number(code: CodeType, offset: int) -> int | None:
 
 
 def assigned_name(code: CodeType, offset: int) -> str | None:
-    """The name that the next instruction stores to: ``h`` for ``h = x @ w``, ``self.h = ...`` and ``cache["h"] = ...``."""
+    """The name the next instruction stores to: ``h`` for ``h = x @ w``, ``self.h = ...``, ``cache["h"] = ...``."""
     loaded: list[str] = []
     for step in dis.get_instructions(code):
         op = step.opname

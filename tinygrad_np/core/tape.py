@@ -1,8 +1,8 @@
 """Tape: the graph as a program. Inputs, records in the order they ran, outputs.
 
-    print(loss.tape())              what led to a Tensor
-    tape = trace(f, x, w)           everything f does with its arguments
-    tape(x2, w2)                    run it again on other values
+print(loss.tape())              what led to a Tensor
+tape = trace(f, x, w)           everything f does with its arguments
+tape(x2, w2)                    run it again on other values
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .modes import current, switch
 from .apply import apply_any
+from .modes import current, switch
 from .record import Record, leaf
 from .tensor import Tensor
 
@@ -66,7 +66,10 @@ class Tape:
         return labels | {r: f"%{i}" for i, r in enumerate(self.records, 1)}
 
     def __call__(self, *values: Any, watch: Callable[[Record, Any], object] | None = None) -> Any:
-        """Run it on other input values, arrays or Tensors; ``watch(record, value)`` sees each result. Gives one array or a tuple."""
+        """Run it on other input values, arrays or Tensors, and give one output or a tuple of them.
+
+        ``watch(record, value)`` sees each result.
+        """
         if len(values) != len(self.inputs):
             raise TypeError(f"this tape has {len(self.inputs)} inputs; got {len(values)}")
         mode = current()

@@ -7,11 +7,12 @@ record. The ops' methods and operators are bound by `ops.binding`; here is what 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
 
+from .array_like import ArrayLike
 from .backward import exclusive, hooks, observers, sweep
 from .modes import current
 from .record import Record, clock, leaf
@@ -24,7 +25,7 @@ HANDLERS: dict[Any, Callable[..., Any]] = {}
 
 
 @final
-class Tensor:
+class Tensor(ArrayLike):
     """An array whose operations are recorded.
 
     Parameters
@@ -120,10 +121,6 @@ class Tensor:
         self._grad = value
 
     @property
-    def requires_grad(self) -> bool:
-        return self._record is not None and self._record.diff
-
-    @property
     def is_leaf(self) -> bool:
         return self._record is None or self._record.primitive is None
 
@@ -141,13 +138,6 @@ class Tensor:
         if self._record is None:
             self._record = leaf(self._data)
         self._record.note().name = name
-
-    shape = property(lambda self: self._data.shape)
-    dtype = property(lambda self: self._data.dtype)
-    ndim = property(lambda self: self._data.ndim)
-    size = property(lambda self: self._data.size)
-    itemsize = property(lambda self: self._data.itemsize)
-    nbytes = property(lambda self: self._data.nbytes)
 
     # Gradients
 
@@ -246,33 +236,14 @@ class Tensor:
         if not self.is_leaf:
             raise RuntimeError("requires_grad_() is for leaves; .detach() gives one that shares this array")
         if requires_grad != self.requires_grad:
-            self.__init__(self._data, requires_grad, self.name)  # type: ignore[misc]  # the one way to make a leaf
+            Tensor.__init__(self, self._data, requires_grad, self.name)
         return self
 
     def detach(self) -> Tensor:
         """A Tensor of the same array, with no history and no gradient."""
         return Tensor._of(self._data, None)
 
-    # As an array
-
-    def _read(self, what: str) -> np.ndarray:
-        """The array, for something that leaves the tape; a running trace notes that it was read."""
-        if self._record is not None:
-            for trace in current().traces:
-                trace.read(self._record, what)
-        return self._data
-
-    def numpy(self) -> np.ndarray:
-        """The array of a Tensor that requires no gradient; of one that does, say ``.data``."""
-        return self.__array__()
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if self.requires_grad:
-            raise TypeError(
-                "this Tensor requires a gradient, and as a plain array it would lose it without a word:"
-                " use .data, or .detach(), where that is meant"
-            )
-        return np.array(self._read("array"), dtype=dtype, copy=copy)
+    # In NumPy's hands
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         handler = HANDLERS.get(ufunc if method == "__call__" else (ufunc, method))
@@ -311,64 +282,6 @@ class Tensor:
             data, record = cast._data, cast._record
         self._data, self._record = data, record
         return self
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if self._data.ndim == 0:
-            raise TypeError("iteration over a 0-d Tensor")
-        return (self[i] for i in range(len(self._data)))  # type: ignore[index]  # bound by ops
-
-    def __bool__(self) -> bool:
-        return bool(self._read("bool"))
-
-    def __float__(self) -> float:
-        return float(self._read("float"))
-
-    def __int__(self) -> int:
-        return int(self._read("int"))
-
-    def __complex__(self) -> complex:
-        return complex(self._read("complex"))
-
-    def __index__(self) -> int:
-        return self._read("index").__index__()
-
-    def item(self, *args: Any) -> Any:
-        """The element as a Python number."""
-        return self._read("item").item(*args)
-
-    def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers."""
-        return self._read("tolist").tolist()
-
-    def __contains__(self, x: Any) -> bool:
-        return x in self._read("contains")
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec else str(self)
-
-    def __repr__(self) -> str:
-        tail = f", dtype={self._data.dtype}" if self._data.dtype not in (np.float64, np.int64, np.bool_) else ""
-        if self.requires_grad:
-            prim = self._record.primitive  # type: ignore[union-attr]  # requires_grad says there is one
-            tail += ", requires_grad=True" if prim is None else f", op={prim.name}"
-        if self._record is not None and self._record.notes is not None and self._record.notes.name:
-            tail += f", name={self._record.notes.name!r}"
-        return f"Tensor({np.array2string(self._data, separator=', ', prefix='Tensor(')}{tail})"
-
-    __hash__ = object.__hash__
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        name = self._record.notes.name if self._record is not None and self._record.notes is not None else None
-        return Tensor, (self._data.copy(), self.requires_grad, name)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        make, args = self.__reduce__()
-        copied: Tensor = make(*args)
-        memo[id(self)] = copied
-        return copied
 
 
 _new = object.__new__

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import Unsupported, apply
+from ..core.apply import OperandError, apply
 from ..core.primitive import Primitive
 from ..core.tensor import HANDLERS, Tensor
 from . import arithmetic, constant, elementwise, fft, indexing, linalg, nn, reduce, shape  # noqa: F401  # they register
@@ -98,7 +98,7 @@ def _forward(p: Callable[..., Any]) -> Callable[..., Any]:
         def method(self: Any, other: Any) -> Any:
             try:
                 return apply(p, (self, other), None)
-            except Unsupported:
+            except OperandError:
                 return NotImplemented
 
     else:
@@ -106,7 +106,7 @@ def _forward(p: Callable[..., Any]) -> Callable[..., Any]:
         def method(self: Any, other: Any) -> Any:
             try:
                 return p(self, other)
-            except Unsupported:
+            except OperandError:
                 return NotImplemented
 
     return method
@@ -116,7 +116,7 @@ def _reflected(p: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Any, other: Any) -> Any:
         try:
             return p(other, self)
-        except Unsupported:
+        except OperandError:
             return NotImplemented
 
     return method

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.apply import apply
 from ..core.backward import _fitted, sweep
 from ..core.modes import current, switch
-from ..core.apply import apply
 from ..core.primitive import Primitive, fresh
 from ..core.record import Record
 from ..core.tape import Trace
@@ -104,14 +104,19 @@ def _push(r: Record, dots: list[Any], recorded: bool) -> Any:
         return dots[0][params["index"]]
     xs, y = r.values, r.y
     if recorded:
-        xs = tuple(lift(x, p) if p is not None and isinstance(x, np.ndarray) else x for x, p in zip(xs, r.inputs, strict=True))
+        xs = tuple(
+            lift(x, p) if p is not None and isinstance(x, np.ndarray) else x for x, p in zip(xs, r.inputs, strict=True)
+        )
         y = lift(y, r)
     if prim.jvps is not None:
         terms = [
             prim.jvps[i](d, y, *xs, **params) for i, d in enumerate(dots) if d is not None and prim.jvps[i] is not None
         ]
     elif prim.linear is True:
-        full = [np.zeros(np.shape(x), x.dtype if hasattr(x, "dtype") else float) if d is None else d for d, x in zip(dots, xs, strict=True)]
+        full = [
+            np.zeros(np.shape(x), x.dtype if hasattr(x, "dtype") else float) if d is None else d
+            for d, x in zip(dots, xs, strict=True)
+        ]
         terms = [apply(prim, tuple(full), r.params)]
     elif prim.linear == "each":
         terms = [apply(prim, (*xs[:i], d, *xs[i + 1 :]), r.params) for i, d in enumerate(dots) if d is not None]
@@ -152,13 +157,13 @@ def _transposed(r: Record, i: int, rule: Any, dot: Any, y: Any, xs: Any, recorde
         c = rule(seeds[0] if len(seeds) == 1 else tuple(seeds), y, *xs, **(r.params or {}))
         c = None if c is None else _fitted(c, r, i, r.inputs[i])  # type: ignore[arg-type]  # there is a tangent, so a record
         c = c.join(None, False) if c is not None and not isinstance(c, Tensor | np.ndarray) else c
-    targets = [t._record for t in seeds]
+    targets: list[Any] = [t._record for t in seeds]
     found: dict[Any, Any] = {}
     if type(c) is Tensor and c._record is not None and c._record.diff:
         seed = np.conjugate(dot) if dot.dtype.kind == "c" else dot
         if recorded and type(seed) is not Tensor:
             seed = Tensor._of(seed, None)
-        found = sweep([c._record], [seed], targets=targets, lift=lift if recorded else None)  # type: ignore[list-item]
+        found = sweep([c._record], [seed], targets=targets, lift=lift if recorded else None)
     parts = [found.get(t) for t in targets]
     parts = [np.conjugate(p) if p is not None and p.dtype.kind == "c" else p for p in parts]
     return tuple(parts) if several else parts[0]
