@@ -39,9 +39,7 @@ class detect_anomaly(switch):
     """
 
     def _changed(self, mode: Mode) -> Mode:
-        return mode._replace(
-            watchers=(*mode.watchers, _check_forward), observers=(_check_backward, *mode.observers)
-        )
+        return mode._replace(watchers=(*mode.watchers, _check_forward), observers=(_check_backward, *mode.observers))
 
 
 def _check_forward(prim: Primitive, xs: Sequence[Any], ys: Sequence[Any], record: Record | None) -> None:

@@ -103,7 +103,7 @@ def apply_any(
 ) -> Any:
     """`apply` for any number of arguments and outputs, in any mode; ``whole``: with the hidden outputs."""
     if not any(type(x) is Tensor for x in args):
-        y = prim.forward(*args, **(params or {}))
+        y: Any = prim.forward(*args, **(params or {}))
         return visible_of(y[: len(y) - prim.hidden]) if prim.hidden and not whole else y
     parents: list[Record | None] = [x._record if type(x) is Tensor else None for x in args]
     xs = [x._data if type(x) is Tensor else _constant(prim, i, x) for i, x in enumerate(args)]
@@ -112,7 +112,7 @@ def apply_any(
     except Exception as error:
         raise explained(error, prim, xs) from None
     several = type(y) is tuple
-    y: Any = tuple(map(np.asarray, y)) if several else np.asarray(y)
+    y = tuple(map(np.asarray, y)) if several else np.asarray(y)
     visible = y[: len(y) - prim.hidden] if several else (y,)
 
     keep = 0
