@@ -1,24 +1,36 @@
-"""What is piecewise constant, boolean or integer: declared non-differentiable, so that no gradient is lost unsaid."""
+"""What is piecewise constant, boolean or integer: declared non-differentiable, so that no gradient is lost unsaid.
+
+Two kinds: `constant` functions give Tensors without a gradient, which a trace records; `passthrough` functions ask
+about the arrays themselves, and answer with what NumPy answers: a tuple, a dtype, a bool.
+"""
 
 from __future__ import annotations
 
 from .declare import constant, passthrough
 
 COMPARISONS = {"greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "equal": "eq", "not_equal": "ne"}
+BITWISE = {
+    "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor", "left_shift": "lshift", "right_shift": "rshift",
+    "invert": "invert",
+}  # fmt: skip
+SEARCHES = ("argmax", "argmin", "argsort", "argpartition", "nonzero", "searchsorted")
 
 constant(*COMPARISONS, operators=COMPARISONS)
 constant("floor_divide", operators={"floor_divide": "floordiv"})
-constant("bitwise_and", "bitwise_or", "bitwise_xor", operators={"bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor"})
-constant("invert", operators={"invert": "invert"})
-constant("left_shift", "right_shift", operators={"left_shift": "lshift", "right_shift": "rshift"})
-constant("logical_and", "logical_or", "logical_not", "logical_xor")
+constant(*BITWISE, operators=BITWISE)
+constant("logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_count", "gcd", "lcm")
 constant("isnan", "isinf", "isfinite", "isposinf", "isneginf", "signbit", "isclose", "iscomplex", "isreal", "isin")
-constant("sign", "floor", "ceil", "rint", "trunc", "fix", "round", "around", "heaviside", "nextafter", "spacing", method=("round",))
-constant("argmax", "argmin", "argsort", "argpartition", "nonzero", method=("argmax", "argmin", "argsort", "argpartition", "nonzero"))
-constant("nanargmax", "nanargmin", "argwhere", "flatnonzero", "count_nonzero", "searchsorted", "digitize", "bincount")
 constant("all", "any", method=("all", "any"))
-constant("unique_counts", "unique_inverse", "histogram", "bitwise_count", "gcd", "lcm", "frexp", "lexsort")
+constant("sign", "floor", "ceil", "rint", "trunc", "fix", "round", "around", "heaviside", method=("round",))
+constant("nextafter", "spacing")
+constant(*SEARCHES, method=SEARCHES)
+constant("nanargmax", "nanargmin", "argwhere", "flatnonzero", "count_nonzero", "digitize", "lexsort", "linalg.matrix_rank")
+constant("unique", "unique_all", "unique_counts", "unique_inverse", "unique_values")
+constant("intersect1d", "setdiff1d", "setxor1d", "union1d")
+constant("histogram", "histogram2d", "histogramdd", "histogram_bin_edges")
+constant("unravel_index", "ravel_multi_index", "packbits", "unpackbits")
 constant("zeros_like", "ones_like", "empty_like")
+
 passthrough("shape", "ndim", "size", "iscomplexobj", "isrealobj", "result_type", "can_cast", "min_scalar_type", "common_type")
-passthrough("allclose", "array_equal", "array_equiv")
-passthrough("array2string", "array_repr", "array_str", "shares_memory", "may_share_memory", "linalg.matrix_rank")
+passthrough("diag_indices_from", "tril_indices_from", "triu_indices_from", "shares_memory", "may_share_memory", "einsum_path")
+passthrough("allclose", "array_equal", "array_equiv", "array2string", "array_repr", "array_str", reads=True)

@@ -9,12 +9,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy
 
+from ..core.apply import OperandError, explained
+from ..core.modes import current
 from ..core.primitive import Primitive
 from ..core.tensor import Tensor
 
@@ -117,49 +120,111 @@ def composite(
     return make
 
 
-def constant(*names: str, method: Sequence[str] = (), arity: int = 1, operators: dict[str, str] | None = None) -> None:
+def constant(*names: str, method: Sequence[str] = (), operators: dict[str, str] | None = None) -> None:
     """Declare NumPy functions non-differentiable: they run on the arrays, and no gradient flows through them."""
     for name in names:
         f = _find(name)
-        p = Primitive(_forward(f), name=name.rsplit(".", 1)[-1])
-        p.arity, p.variadic, p.required = -1, True, ()
-        p.defaults = None
-        p.defvjp(None)
-        _register(
-            p, name.replace(".", "_"), "constant", name, name if name in method else None, (),
-            operator=(operators or {}).get(name), public=False, differentiable=False,
-        )  # fmt: skip
+        if f is not None:
+            _register(
+                _constant(f), name.replace(".", "_"), "constant", name, name if name in method else None, (),
+                operator=(operators or {}).get(name), public=False, differentiable=False,
+            )  # fmt: skip
 
 
-def passthrough(*names: str) -> None:
-    """Declare NumPy functions that ask about structure: they see the arrays and answer as for them."""
+def passthrough(*names: str, reads: bool = False) -> None:
+    """Declare NumPy functions that answer as for the arrays, in plain values. ``reads``: what they say hangs on the numbers."""
     for name in names:
         f = _find(name)
+        if f is None:
+            continue
 
-        def call(*args: Any, _f: Any = f, **kwargs: Any) -> Any:
-            return _f(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
+        def call(*args: Any, _f: Any = f, _what: str | None = name if reads else None, **kwargs: Any) -> Any:
+            return _f(*plain(args, _what), **{k: plain(v, _what) for k, v in kwargs.items()})
 
         call.__doc__ = f"``numpy.{name}`` of the arrays."
         _register(call, name.replace(".", "_"), "constant", name, None, (), public=False, differentiable=False)
 
 
-def _plain(x: Any) -> Any:
+def plain(x: Any, what: str | None) -> Any:
+    """The arrays of Tensors, in lists and tuples too; ``what`` tells a running trace that their numbers are read."""
+    if type(x) is Tensor:
+        return x._data if what is None else x._read(what)
     if isinstance(x, list | tuple):
-        return type(x)(map(_plain, x))
-    return x.data if type(x) is Tensor else x
+        return type(x)([plain(v, what) for v in x])
+    return x
 
 
 def _find(name: str) -> Any:
+    """The function of this dotted name; None if this NumPy is older."""
     f: Any = numpy
     for part in name.split("."):
-        f = getattr(f, part)
+        f = getattr(f, part, None)
     return f
+
+
+def _constant(f: Any) -> Callable[..., Any]:
+    """``f`` of Tensors as constants. A trace records it; apart from that nobody asks how they came about."""
+    p = Primitive(f if isinstance(f, numpy.ufunc) else _forward(f), name=f.__name__)
+    p.defvjp(*(None for _ in p.vjps))
+    if isinstance(f, numpy.ufunc):
+        p.broadcasting()
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        for k, v in kwargs.items():
+            if type(v) is Tensor and v.requires_grad:
+                raise TypeError(f"np.{p.name} is declared non-differentiable, and {k}= requires a gradient: pass it detached")
+        what = p.name if current().traces else None
+        if what is not None:
+            arrays, params = (args, kwargs) if isinstance(f, numpy.ufunc) else _arguments(f, args, kwargs)
+            if not any(isinstance(x, list | tuple) for x in arrays):
+                y = p(*arrays, **{k: plain(v, what) for k, v in params.items()})
+                one_of_one = type(y) is Tensor and y._record is not None and y._record.primitive is p.item
+                return (y,) if one_of_one else y
+        xs = [x._data if type(x) is Tensor and what is None else plain(x, what) for x in args]
+        try:
+            y = f(*xs, **{k: plain(v, what) for k, v in kwargs.items()})
+        except TypeError as error:  # an operator then lets the other operand try
+            raise OperandError(str(explained(error, p, xs))) from None
+        except Exception as error:
+            raise explained(error, p, xs) from None
+        return _boxed(y, p)
+
+    call.__doc__ = f"``numpy.{f.__name__}`` of the arrays; declared non-differentiable."
+    call.__name__ = f.__name__
+    return call
+
+
+def _boxed(y: Any, p: Primitive) -> Any:
+    """A result as Tensors that nothing leads back from."""
+    if isinstance(y, tuple):
+        parts = [_boxed(v, p) for v in y]
+        return type(y)(*parts) if hasattr(y, "_fields") else tuple(parts)
+    array = numpy.asarray(y)
+    if array.dtype.kind not in "fcbiu":
+        raise OperandError(f"{p.name} of these gives {array.dtype}, and a Tensor holds numbers")
+    return Tensor._of(array, None)
+
+
+def _arguments(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """A call of ``f`` as its arrays, which are the parameters without a default, and its options by name."""
+    arrays: list[Any] = []
+    params: dict[str, Any] = {}
+    given = inspect.signature(f).bind(*args, **kwargs)
+    for name, value in given.arguments.items():
+        parameter = given.signature.parameters[name]
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            arrays.extend(value)
+        elif parameter.default is parameter.empty:
+            arrays.append(value)
+        else:
+            params[name] = value
+    return arrays, params
 
 
 def _forward(f: Any) -> Callable[..., Any]:
     def forward(*args: Any, **kwargs: Any) -> Any:
-        return f(*args, **kwargs)
+        y = f(*args, **kwargs)
+        return tuple(y) if isinstance(y, tuple) else y
 
-    forward.__doc__ = f"``numpy.{f.__name__}`` of the arrays; declared non-differentiable."
     forward.__name__ = f.__name__
     return forward
