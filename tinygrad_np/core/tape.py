@@ -228,5 +228,7 @@ def _short(v: Any) -> str:
 
 
 def _is_default(r: Record, key: str, value: Any) -> bool:
-    default = (r.primitive.defaults or {}).get(key, value) if r.primitive is not None else None
+    if r.primitive is None or key not in (r.primitive.defaults or {}):
+        return False
+    default = r.primitive.defaults[key]  # type: ignore[index]  # it is in there
     return default is value or (type(default) is type(value) and not isinstance(value, np.ndarray) and default == value)
