@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from .declare import constant, passthrough
 
-COMPARISONS = {"greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "equal": "eq", "not_equal": "ne"}
+COMPARISONS = {
+    "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "equal": "eq", "not_equal": "ne",
+}  # fmt: skip
 BITWISE = {
     "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor", "left_shift": "lshift", "right_shift": "rshift",
     "invert": "invert",
@@ -24,13 +26,15 @@ constant("all", "any", method=("all", "any"))
 constant("sign", "floor", "ceil", "rint", "trunc", "fix", "round", "around", "heaviside", method=("round",))
 constant("nextafter", "spacing")
 constant(*SEARCHES, method=SEARCHES)
-constant("nanargmax", "nanargmin", "argwhere", "flatnonzero", "count_nonzero", "digitize", "lexsort", "linalg.matrix_rank")
+constant("nanargmax", "nanargmin", "argwhere", "flatnonzero", "count_nonzero", "digitize", "lexsort")
+constant("linalg.matrix_rank")
 constant("unique", "unique_all", "unique_counts", "unique_inverse", "unique_values")
 constant("intersect1d", "setdiff1d", "setxor1d", "union1d")
 constant("histogram", "histogram2d", "histogramdd", "histogram_bin_edges")
 constant("unravel_index", "ravel_multi_index", "packbits", "unpackbits")
 constant("zeros_like", "ones_like", "empty_like")
 
-passthrough("shape", "ndim", "size", "iscomplexobj", "isrealobj", "result_type", "can_cast", "min_scalar_type", "common_type")
-passthrough("diag_indices_from", "tril_indices_from", "triu_indices_from", "shares_memory", "may_share_memory", "einsum_path")
+passthrough("shape", "ndim", "size", "iscomplexobj", "isrealobj", "result_type", "can_cast", "min_scalar_type")
+passthrough("common_type", "diag_indices_from", "tril_indices_from", "triu_indices_from", "einsum_path")
+passthrough("shares_memory", "may_share_memory")
 passthrough("allclose", "array_equal", "array_equiv", "array2string", "array_repr", "array_str", reads=True)

@@ -70,9 +70,8 @@ def _register(
     names = (name,) if np is True else (np,) if isinstance(np, str) else tuple(np or ())
     if name in OPS:
         raise ValueError(f"the op {name} is declared twice: in {OPS[name].room} and in {room}")
-    OPS[name] = Op(
-        name, call, room.rsplit(".", 1)[-1], names, name if method is True else method or None, samples=samples or (), **rest
-    )
+    method = name if method is True else method or None
+    OPS[name] = Op(name, call, room.rsplit(".", 1)[-1], names, method, samples=samples or (), **rest)
 
 
 def op(
@@ -132,7 +131,7 @@ def constant(*names: str, method: Sequence[str] = (), operators: dict[str, str] 
 
 
 def passthrough(*names: str, reads: bool = False) -> None:
-    """Declare NumPy functions that answer as for the arrays, in plain values. ``reads``: what they say hangs on the numbers."""
+    """Declare NumPy functions that answer as for the arrays, in plain values; ``reads``: which hang on the numbers."""
     for name in names:
         f = _find(name)
         if f is None:
@@ -172,7 +171,7 @@ def _constant(f: Any) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         for k, v in kwargs.items():
             if type(v) is Tensor and v.requires_grad:
-                raise TypeError(f"np.{p.name} is declared non-differentiable, and {k}= requires a gradient: pass it detached")
+                raise TypeError(f"np.{p.name} passes no gradient on, and {k}= requires one: give it detached")
         what = p.name if current().traces else None
         if what is not None:
             arrays, params = (args, kwargs) if isinstance(f, numpy.ufunc) else _arguments(f, args, kwargs)
