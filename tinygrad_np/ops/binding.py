@@ -15,7 +15,21 @@ import numpy as np
 from ..core.apply import OperandError, apply
 from ..core.primitive import Primitive
 from ..core.tensor import HANDLERS, Tensor
-from . import arithmetic, constant, elementwise, fft, indexing, linalg, nn, reduce, shape  # noqa: F401  # they register
+from . import (  # noqa: F401  # they register
+    arithmetic,
+    constant,
+    conv,
+    elementwise,
+    fft,
+    indexing,
+    layers,
+    linalg,
+    losses,
+    nn,
+    normalise,
+    reduce,
+    shape,
+)
 from .declare import OPS, Op
 
 __all__ = ["public_names"]

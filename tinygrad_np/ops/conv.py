@@ -1,0 +1,1 @@
+"""Convolutions and pooling; names, argument order and defaults as in torch.nn.functional."""

@@ -1,0 +1,1 @@
+"""Losses; names, argument order and defaults as in torch.nn.functional."""

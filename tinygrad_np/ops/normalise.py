@@ -1,0 +1,1 @@
+"""Normalisations; names, argument order and defaults as in torch.nn.functional."""
