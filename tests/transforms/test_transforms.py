@@ -1,0 +1,202 @@
+"""grad, vjp, jvp, jacobian, hessian, hvp, checkpoint: any order, over containers, without confusion."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import tinygrad_np as tg
+from tinygrad_np import Tensor, checkpoint, grad, gradients, hessian, hvp, jacobian, jvp, no_grad, value_and_grad, vjp
+
+
+def wave(x):
+    return np.sin(x) * np.exp(x)
+
+
+D = [
+    lambda x: np.exp(x) * (np.sin(x) + np.cos(x)),
+    lambda x: 2 * np.exp(x) * np.cos(x),
+    lambda x: 2 * np.exp(x) * (np.cos(x) - np.sin(x)),
+]
+
+
+def test_any_order_in_reverse_and_forward() -> None:
+    forward = lambda f: lambda x: jvp(f, (x,), (1.0,))[1]  # noqa: E731
+    for modes in [(grad, grad, grad), (forward, forward, forward), (grad, forward, grad), (forward, grad, forward)]:
+        f = wave
+        for mode, exact in zip(modes, D, strict=True):
+            f = mode(f)
+            np.testing.assert_allclose(f(0.7), exact(0.7), rtol=1e-13)
+
+
+def test_nested_perturbations_are_not_confused() -> None:
+    assert grad(lambda x: x * grad(lambda y: x * y)(x))(3.0) == 6.0
+    assert grad(lambda x: x * grad(lambda y: x + y)(1.0))(1.0) == 1.0
+    assert grad(lambda x: x * jvp(lambda y: x * y, (2.0,), (1.0,))[1])(3.0) == 6.0
+    assert jvp(lambda x: x * grad(lambda y: x * y)(2.0), (3.0,), (1.0,))[1] == 6.0
+    assert grad(lambda x: grad(lambda y: grad(lambda z: x * y * z)(1.0) * y)(x))(2.0) == 8.0
+
+
+def test_arrays_in_arrays_out() -> None:
+    y, pullback = vjp(np.multiply, np.ones(2), np.ones(2))
+    assert type(y) is np.ndarray
+    assert all(type(g) is np.ndarray for g in pullback(np.ones(2)))
+    assert type(grad(lambda x: x * 2)(1.0)) is np.ndarray
+
+
+class Pair(NamedTuple):
+    a: object
+    b: object
+
+
+def test_containers() -> None:
+    params = {"layer": [Pair(np.ones((3, 2)), np.zeros(2))], "scale": 2.0, "none": None}
+
+    def f(p, x):
+        layer = p["layer"][0]
+        return np.sum((x @ layer.a + layer.b) * p["scale"])
+
+    value, g = value_and_grad(f)(params, np.ones((4, 3)))
+    assert value == 48.0
+    assert isinstance(g["layer"][0], Pair)
+    assert g["layer"][0].b.tolist() == [8.0, 8.0]
+    assert g["scale"] == 24.0
+    assert g["none"] is None
+
+
+def test_argnums_and_aux() -> None:
+    f = lambda a, b: (np.sum(a * b), {"aux": a})  # noqa: E731
+    (ga, gb), aux = grad(f, argnums=(0, -1), has_aux=True)(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    assert (ga.tolist(), gb.tolist()) == ([3.0, 4.0], [1.0, 2.0])
+    assert type(aux["aux"]) in (np.ndarray, Tensor)
+
+
+def test_unused_input_and_constant_output_have_gradient_zero() -> None:
+    assert grad(lambda a, b: np.sum(a), argnums=1)(np.ones(2), np.ones(3)).tolist() == [0.0, 0.0, 0.0]
+    assert grad(lambda a: 3.0)(np.ones(2)).tolist() == [0.0, 0.0]
+    assert jvp(lambda a: 3.0, (1.0,), (1.0,))[1] == 0.0
+
+
+def test_works_under_no_grad_and_by_closure() -> None:
+    with no_grad():
+        assert grad(lambda x: x * x)(3.0) == 6.0
+    outer = grad(lambda w: np.sum(grad(lambda x: np.sum(w * x * x))(np.array([1.0, 2.0]))))
+    assert outer(2.0) == 6.0
+
+
+@pytest.mark.parametrize(
+    ("bad", "match"),
+    [
+        (lambda: grad(lambda x: x)(np.ones(2)), r"one number as output.*\(2,\)"),
+        (lambda: grad(lambda x: x)(1), "floating-point numbers; got int64"),
+        (lambda: grad(lambda x: x * 1j)(1.0), "real output"),
+        (lambda: grad(lambda x: x, argnums=3)(1.0), "argnums=3.*1 positional"),
+        (lambda: jvp(np.sin, 1.0, 1.0), "tuples"),
+        (lambda: gradients(Tensor([1.0], True), [np.ones(1)]), "Tensors that a gradient flows through"),
+    ],
+)
+def test_bad_input(bad: object, match: str) -> None:
+    with pytest.raises(TypeError, match=match):
+        bad()
+
+
+def test_wrong_cotangents_and_tangents() -> None:
+    _, pullback = vjp(np.sin, np.ones(2))
+    with pytest.raises(ValueError, match=r"shape \(3,\).*\(2,\)"):
+        pullback(np.ones(3))
+    with pytest.raises(ValueError, match="structure"):
+        pullback([np.ones(2)])
+    with pytest.raises(ValueError, match=r"shape \(3,\).*\(2,\)"):
+        jvp(np.sin, (np.ones(2),), (np.ones(3),))
+
+
+def test_jacobian_both_ways_and_of_containers() -> None:
+    A = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(jacobian(lambda x: A @ x)(np.ones(3)), A)
+    np.testing.assert_array_equal(jacobian(lambda x: A.T @ x)(np.ones(2)), A.T)
+    J = jacobian(lambda d: {"s": d["a"] * d["b"]})({"a": np.array([1.0, 2.0]), "b": 3.0})
+    np.testing.assert_array_equal(J["s"]["a"], 3 * np.eye(2))
+    np.testing.assert_array_equal(J["s"]["b"], [1.0, 2.0])
+
+
+def test_hessian_and_hvp() -> None:
+    A = np.random.default_rng(0).normal(size=(3, 3))
+    f = lambda x: np.sum(np.tanh(A @ x) ** 2)  # noqa: E731
+    x, v = np.array([0.1, -0.2, 0.3]), np.array([1.0, 2.0, 3.0])
+    H = hessian(f)(x)
+    np.testing.assert_allclose(H, H.T, atol=1e-14)
+    np.testing.assert_allclose(hvp(f, (x,), (v,)), H @ v, atol=1e-13)
+    a, b = hvp(lambda a, b: np.sum(a * b), (x, v), (v, x))
+    np.testing.assert_allclose((a, b), (x, v))
+
+
+def test_checkpoint_gives_the_same_gradients_of_any_order() -> None:
+    W = Tensor(np.random.default_rng(1).normal(size=(3, 3)), requires_grad=True)
+    net = lambda x: np.tanh(np.tanh(x @ W) @ W)  # noqa: E731
+    x = Tensor(np.random.default_rng(2).normal(size=(2, 3)), requires_grad=True)
+    for f in (net, checkpoint(net)):
+        f(x).sum().backward()
+        first = (x.grad, W.grad)
+        x.zero_grad()
+        W.zero_grad()
+        if f is net:
+            expected = first
+    for a, b in zip(first, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-14)
+    second = [grad(lambda v, n=n: np.sum(grad(lambda u: n(u).sum())(v) ** 2))(x.data) for n in (net, checkpoint(net))]
+    np.testing.assert_allclose(*second, rtol=1e-12)
+
+
+def test_checkpoint_keeps_only_its_inputs() -> None:
+    import tracemalloc
+
+    def deep(x):
+        for _ in range(50):
+            x = np.sin(x)
+        return x
+
+    peaks = []
+    for f in (deep, checkpoint(deep)):
+        x = Tensor(np.ones(20_000), requires_grad=True)
+        y = f(x)
+        tracemalloc.start()
+        y = f(x)
+        peaks.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        y.sum().backward()
+    assert peaks[1] < peaks[0] / 10
+
+
+def test_ops_without_a_jvp_rule_get_it_from_their_vjp() -> None:
+    f = tg.primitive(lambda x: x**3).defvjp(lambda g, _y, x: 3 * g * x * x)
+    y, y_dot = jvp(f, (np.array([1.0, 2.0]),), (np.array([1.0, 10.0]),))
+    assert y_dot.tolist() == [3.0, 120.0]
+
+
+def test_a_rule_for_all_arguments_at_once_runs_once() -> None:
+    ran = []
+
+    def rule(g, _y, a, b):
+        ran.append(1)
+        return g * b, g * a
+
+    f = tg.primitive(lambda a, b: a * b, name="f").defvjp(all=rule)
+    assert [float(g) for g in vjp(f, 2.0, 3.0)[1](1.0)] == [3.0, 2.0]
+    assert len(ran) == 1
+
+
+def test_several_outputs_with_a_hidden_one() -> None:
+    def forward(x):
+        order = np.argsort(x)
+        return x[order], -x, order
+
+    f = tg.primitive(forward, name="f", hidden=1)
+    f.defvjp(lambda g, y, _x: np.take(g[0], np.argsort(y[2])) - g[1])
+    x = np.array([3.0, 1.0, 2.0])
+    (a, b), pullback = vjp(f, x)
+    assert (a.tolist(), b.tolist()) == ([1.0, 2.0, 3.0], [-3.0, -1.0, -2.0])
+    assert pullback((np.array([1.0, 2.0, 3.0]), np.zeros(3)))[0].tolist() == [3.0, 1.0, 2.0]
+    only_second = grad(lambda x: np.sum(f(x)[1] ** 2))
+    assert only_second(x).tolist() == [6.0, 2.0, 4.0]
