@@ -17,6 +17,7 @@ from ..core.primitive import Primitive
 from ..core.tensor import HANDLERS, Tensor
 from . import (  # noqa: F401  # they register
     arithmetic,
+    calculus,
     constant,
     conv,
     elementwise,
@@ -28,9 +29,13 @@ from . import (  # noqa: F401  # they register
     nn,
     normalise,
     reduce,
+    scan,
     shape,
+    sorting,
+    statistics,
 )
 from .declare import OPS, Op
+from .ufunc_methods import ufunc_methods
 
 __all__ = ["public_names"]
 
@@ -194,20 +199,10 @@ SPECIAL: dict[str, Any] = {
     "imag": property(elementwise.imag, doc="Imaginary part."),
 }
 
-# The reductions of ufuncs; NumPy gives these axis 0 by default.
-UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
-    (np.add, "reduce"): reduce.sum,
-    (np.maximum, "reduce"): reduce.max,
-    (np.minimum, "reduce"): reduce.min,
-}
 
-
-def _reduce(call: Callable[..., Any]) -> Callable[..., Any]:
-    def handle(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False, **kwargs: Any) -> Any:
-        if dtype is not None:
-            a = a.astype(dtype)
-        out = out[0] if isinstance(out, tuple) else out
-        return store(call(a, axis=axis, keepdims=keepdims, **kwargs), out)
+def _ufunc_method(call: Callable[..., Any]) -> Callable[..., Any]:
+    def handle(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        return store(call(*args, **kwargs), out[0] if isinstance(out, tuple) else out)
 
     return handle
 
@@ -216,5 +211,5 @@ for _o in OPS.values():
     bind(_o)
 for _name, _value in SPECIAL.items():
     setattr(Tensor, _name, _value)
-for _key, _call in UFUNC_METHODS.items():
-    HANDLERS[_key] = _reduce(_call)
+for _key, _call in ufunc_methods(OPS.values()).items():
+    HANDLERS[_key] = _ufunc_method(_call)
