@@ -111,7 +111,9 @@ def test_only_named_values_are_kept() -> None:
 
 def test_underscored_argument_still_offers_shape_and_dtype() -> None:
     seen = []
-    op = primitive(lambda a: a.sum()).defvjp(lambda g, _y, _a: seen.append((_a.shape, _a.dtype)) or g * np.ones(_a.shape))
+    op = primitive(lambda a: a.sum()).defvjp(
+        lambda g, _y, _a: seen.append((_a.shape, _a.dtype)) or g * np.ones(_a.shape)
+    )
     op(Tensor(np.ones((2, 3), np.float32), True)).backward()
     assert seen == [((2, 3), np.float32)]
 
@@ -257,7 +259,9 @@ def test_observers_see_every_record_once_with_its_cotangent() -> None:
     seen = []
     x = leaf(1.0, 2.0)
     y = (np.square(x) + x).sum()
-    with observe(lambda r, g, parts: seen.append((r.primitive.name if r.primitive else "leaf", g.tolist(), len(parts)))):
+    with observe(
+        lambda r, g, parts: seen.append((r.primitive.name if r.primitive else "leaf", g.tolist(), len(parts)))
+    ):
         y.backward()
     assert seen == [("sum", 1.0, 1), ("add", [1.0, 1.0], 2), ("square", [1.0, 1.0], 1), ("leaf", [3.0, 5.0], 0)]
 

@@ -1,0 +1,61 @@
+"""``tinygrad-np``: a thin layer over the public API. Each command says what it does with ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit status."""
+    parser = argparse.ArgumentParser(prog="tinygrad-np", description="Gradients by hand and by tape, on NumPy.")
+    parser.add_argument("--version", action="store_true", help="print the version and leave")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    ops = commands.add_parser("ops", help="list every op", description="List every op, with how it is reached.")
+    ops.add_argument("word", nargs="?", default="", help="only those whose name holds this")
+    ops.add_argument("--markdown", action="store_true", help="as the page docs/ops.md")
+    given = parser.parse_args(argv)
+    if given.version:
+        from . import __version__
+
+        print(f"tinygrad_np {__version__}")
+        return 0
+    if given.command == "ops":
+        return _ops(given.word, given.markdown)
+    parser.print_help()
+    return 2
+
+
+def _ops(word: str, as_markdown: bool) -> int:
+    from .catalogue import ROOMS, markdown, reachable, rows
+
+    if as_markdown:
+        sys.stdout.write(markdown())
+        return 0
+    chosen = [r for r in rows() if word in r.call]
+    if not chosen:
+        print(f"tinygrad-np ops: no op's name holds {word!r}; without a word all are listed", file=sys.stderr)
+        return 1
+
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    for room in dict.fromkeys(r.room for r in chosen):
+        table = Table(title=ROOMS.get(room, room), title_justify="left", box=None, pad_edge=False, show_header=False)
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column(overflow="fold")
+        table.add_column(overflow="fold", style="dim")
+        for r in chosen:
+            if r.room == room:
+                table.add_row(r.name, r.call, r.text.split("\n")[0])
+        console.print(table)
+        console.print()
+    console.print(
+        f"{len(reachable())} names with a gradient in reverse and forward mode,"
+        f" {len(reachable(False))} declared to have none."
+    )
+    return 0
