@@ -27,7 +27,8 @@ class Case(NamedTuple):
                 return [fill(a) for a in arg]
             return next(rest) if is_float(arg) else arg
 
-        out = self.op.call(*map(fill, self.args), **{k: fill(v) for k, v in self.params.items()})
+        args = [fill(a) for a in self.args]  # before the parameters: `f(*map(...), **{...})` would run the map last
+        out = self.op.call(*args, **{k: fill(v) for k, v in self.params.items()})
         flat = [out] if not isinstance(out, tuple | list) else list(out)
         flat = [y for y in flat if y is not None and np.result_type(y).kind in "fc"]
         return [p for y in flat for p in ((np.real(y), np.imag(y)) if np.result_type(y).kind == "c" else (y,))]
