@@ -17,11 +17,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     ops = commands.add_parser("ops", help="list every op", description="List every op, with how it is reached.")
     ops.add_argument("word", nargs="?", default="", help="only those whose name holds this")
     ops.add_argument("--markdown", action="store_true", help="as the page docs/ops.md")
+    ops.add_argument("--stubs", action="store_true", help="write the stub files of this checkout")
     given = parser.parse_args(argv)
     if given.version:
         from . import __version__
 
         print(f"tinygrad_np {__version__}")
+        return 0
+    if given.command == "ops" and given.stubs:
+        from .stubs import stubs
+
+        for path, text in stubs().items():
+            path.write_text(text)
         return 0
     if given.command == "ops":
         return _ops(given.word, given.markdown)

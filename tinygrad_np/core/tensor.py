@@ -15,6 +15,7 @@ import numpy as np
 from .array_like import ArrayLike
 from .backward import exclusive, hooks, observers, sweep
 from .modes import current
+from .op_methods import OpMethods
 from .record import Record, clock, leaf
 from .source import user_frame
 
@@ -25,7 +26,7 @@ HANDLERS: dict[Any, Callable[..., Any]] = {}
 
 
 @final
-class Tensor(ArrayLike):
+class Tensor(ArrayLike, OpMethods):
     """An array whose operations are recorded.
 
     Parameters

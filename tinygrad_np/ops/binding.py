@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.apply import OperandError, apply
+from ..core.op_methods import OpMethods
 from ..core.primitive import Primitive
 from ..core.tensor import HANDLERS, Tensor
 from . import (  # noqa: F401  # they register
@@ -180,7 +181,8 @@ def bind(o: Op) -> None:
         named.append((f"__i{o.operator}__", _inplace(o.call)))
     for name, method in named:
         method.__name__, method.__qualname__, method.__doc__ = name, f"Tensor.{name}", o.call.__doc__
-        setattr(Tensor, name, method)
+        method.__wrapped__ = o.call  # type: ignore[attr-defined]  # where its signature is
+        setattr(OpMethods, name, method)
 
 
 def _setitem(self: Tensor, index: Any, value: Any) -> None:
@@ -210,6 +212,6 @@ def _ufunc_method(call: Callable[..., Any]) -> Callable[..., Any]:
 for _o in OPS.values():
     bind(_o)
 for _name, _value in SPECIAL.items():
-    setattr(Tensor, _name, _value)
+    setattr(OpMethods, _name, _value)
 for _key, _call in ufunc_methods(OPS.values()).items():
     HANDLERS[_key] = _ufunc_method(_call)
