@@ -75,9 +75,11 @@ def handler(call: Callable[..., Any], f: Any) -> Callable[..., Any]:
 
 
 def _ufunc_handler(call: Callable[..., Any], f: np.ufunc) -> Callable[..., Any]:
+    simple = isinstance(call, Primitive) and call.arity == f.nin
+
     def handle(*args: Any, **kwargs: Any) -> Any:
         if not kwargs:
-            return call(*args)
+            return apply(call, args, None) if simple else call(*args)  # type: ignore[arg-type]  # then it is a Primitive
         out = kwargs.pop("out", None)
         out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
         where, dtype = kwargs.pop("where", True), kwargs.pop("dtype", None)
@@ -96,7 +98,8 @@ def _ufunc_handler(call: Callable[..., Any], f: np.ufunc) -> Callable[..., Any]:
 @cache
 def _positional(f: Any) -> tuple[str, ...]:
     try:
-        return tuple(inspect.signature(f).parameters)
+        parameters = inspect.signature(f).parameters.values()
+        return tuple(p.name for p in parameters if p.kind <= p.POSITIONAL_OR_KEYWORD)  # not those after *args
     except ValueError:  # a builtin without a signature
         return ()
 
