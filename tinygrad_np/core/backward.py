@@ -122,7 +122,7 @@ def _pass(
             i += 1
             if p is None:
                 continue
-            if p.notes is not None and seq > p.notes.changed and type(xs[i]) is not Record:
+            if p.notes is not None and seq > p.notes.changed and (prim.view or type(xs[i]) is not Record):
                 raise RuntimeError(_changed(r, p))
             if not p.diff or p.seq > oldest or rules[i] is None:
                 continue

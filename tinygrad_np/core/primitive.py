@@ -48,6 +48,7 @@ class Primitive:
         singular: bool = False,
         core_dims: int | None = None,
         hidden: int = 0,
+        view: bool = False,
     ) -> None:
         self.forward = forward
         self.name = name or getattr(forward, "__name__", "op")
@@ -58,6 +59,7 @@ class Primitive:
         self.singular = singular  # its derivative can be infinite at a finite point
         self.core_dims = core_dims  # axes that do not broadcast; None: the op does not broadcast at all
         self.hidden = hidden  # trailing outputs that only the rules see
+        self.view = view  # the output may share its input's memory, and changes with it
         self.elementwise = False
         self.linear: bool | str = False
         self.derivatives: tuple[Rule | None, ...] = ()
@@ -76,7 +78,8 @@ class Primitive:
             self.arity = -1 if self.variadic else len(arrays)
             self.names = tuple(p.name for p in (*arrays, *options))
             defaults = {p.name: p.default for p in options}
-        self.required = tuple(k for k, v in defaults.items() if v is inspect.Parameter.empty)
+        self.options = frozenset(defaults)
+        self.required = frozenset(k for k, v in defaults.items() if v is inspect.Parameter.empty)
         self.defaults: dict[str, Any] | None = defaults or None
 
     # Declaring the rules
@@ -154,8 +157,11 @@ class Primitive:
     # Applying it
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not kwargs and len(args) == self.arity and not self.required:
-            return apply(self, args, self.defaults)
+        if len(args) == self.arity:
+            if not kwargs and not self.required:
+                return apply(self, args, self.defaults)
+            if self.required <= kwargs.keys() <= self.options:
+                return apply(self, args, (self.defaults or {}) | kwargs)
         return apply(self, *self._bind(args, kwargs))
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any] | None]:
@@ -214,6 +220,8 @@ def primitive(f: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
         Leading axes broadcast, the last ``core_dims`` do not; None: the op does not broadcast.
     hidden
         How many trailing outputs are only for the rules.
+    view
+        The output may share the memory of its input.
 
     Examples
     --------
