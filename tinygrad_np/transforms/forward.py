@@ -121,7 +121,8 @@ def _push(r: Record, dots: list[Any], recorded: bool) -> Any:
     elif prim.linear == "each":
         terms = [apply(prim, (*xs[:i], d, *xs[i + 1 :]), r.params) for i, d in enumerate(dots) if d is not None]
     else:
-        rules = prim.vjps if prim.fixed else prim.rules(len(xs))
+        # A rule for all inputs at once remembers its result: each input asks afresh, with seeds of its own.
+        rules = [(prim.vjps if prim.fixed else prim.rules(len(xs)))[i] for i in range(len(xs))]
         terms = [
             _transposed(r, i, rules[i], d, y, xs, recorded)
             for i, d in enumerate(dots)
