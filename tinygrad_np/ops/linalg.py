@@ -20,7 +20,7 @@ from .decompositions import as_hermitian, svdvals
 from .products import as_arrays, conj, matmul
 
 # Well away from singular, and not symmetric.
-REGULAR = np.array([[2.0, 0.3, -0.5], [0.4, 1.5, 0.2], [-0.1, 0.6, -1.8]])
+REGULAR = np.array([[2.0, 0.3, -0.6], [0.4, 1.5, 0.2], [-0.1, 0.6, -1.8]])
 PAIR = np.stack([REGULAR, REGULAR.T - 0.5 * np.eye(3)])
 COMPLEX = REGULAR + 0.5j * np.array([[0.2, -0.4, 0.1], [0.3, 0.6, -0.2], [0.5, 0.1, 0.4]])
 SINGULAR = np.array([[1.0, 2.0], [2.0, 4.0]])

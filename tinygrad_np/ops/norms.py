@@ -44,12 +44,12 @@ def _norm_p(x, *, p, axis=None, keepdims=False):
 
 
 def _norm_p_vjp(g, y, x, *, p, axis, keepdims):
-    """d|x_i| enters as (|x_i| / y)^(p - 1): a ratio, which neither overflows nor underflows."""
+    """dy = sum (|x| / y)^(p - 2) Re(conj(x) dx) / y: of ratios, which neither overflow nor underflow."""
     g, y = (unreduced(v, x.shape, axis, keepdims) for v in (g, y))
-    size = np.abs(x)
-    some = (size != 0) & (y != 0)
-    ratio = np.where(some, size, 1) / np.where(some, y, 1)
-    return g * (conj(np.sign(x)) * ratio ** (p - 1) * some)
+    some = (x != 0) & (y != 0)
+    y = np.where(some, y, 1)
+    ratio = np.abs(np.where(some, x, 1)) / y
+    return g * (conj(x) / y * ratio ** (p - 2) * some)
 
 
 _norm_p.defvjp(_norm_p_vjp)

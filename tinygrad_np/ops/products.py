@@ -113,21 +113,21 @@ def _einsum_vjp(g, _y, *operands, subscripts, optimize, argnum):
     """
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")
-    shape = operands[argnum].shape
-    sizes = _label_sizes(terms, operands)
-    term, target = terms[argnum], ""
+    shape, term, target = operands[argnum].shape, terms[argnum], ""
+    size = _label_sizes(terms, operands)
     terms = [output, *terms[:argnum], *terms[argnum + 1 :]]
     values = [g, *operands[:argnum], *operands[argnum + 1 :]]
+    elsewhere = _label_sizes(terms, values)
     unused = iter(sorted(set(ascii_letters) - set(subscripts)))
     for label, n in zip(term, shape, strict=True):
-        if n != sizes[label]:
+        if n != size[label]:
             continue
         if label in target:
             twin = next(unused)
             terms.append(label + twin)
             values.append(np.eye(n, dtype=g.dtype))
             label = twin
-        elif not any(label in t for t in terms):
+        elif elsewhere.get(label) != n:
             terms.append(label)
             values.append(np.ones(n, g.dtype))
         target += label
@@ -139,6 +139,7 @@ _einsum.defvjp(_einsum_vjp, linear="each")
 
 
 def _label_sizes(terms, operands):
+    """The size of each index; one that meets size 1 in an operand is broadcast there."""
     sizes = {}
     for term, a in zip(terms, operands, strict=True):
         for label, n in zip(term, a.shape, strict=True):
