@@ -27,11 +27,11 @@ def padded(x, padding, fill=0):
     lead = x.shape[: x.ndim - len(padding)]
     sizes = x.shape[len(lead) :]
     out = np.full((*lead, *(n + lo + hi for n, (lo, hi) in zip(sizes, padding))), fill, x.dtype)
-    out[_inside(sizes, padding)] = x
+    out[inside(sizes, padding)] = x
     return out
 
 
-def _inside(sizes, padding):
+def inside(sizes, padding):
     return (..., *(slice(lo, lo + n) for n, (lo, _) in zip(sizes, padding)))
 
 
@@ -98,7 +98,7 @@ def _conv_transpose(y, w, *, size, stride, padding, dilation, groups):
         columns = np.matmul(rows.swapaxes(-1, -2), g[some]).reshape(-1, channels, *kernel, *out)
         for place, at in zip(product(*map(range, kernel)), taps(kernel, stride, dilation, out)):
             x[some][at] += columns[:, :, *place]
-    return np.ascontiguousarray(x[_inside(size, padding)])
+    return np.ascontiguousarray(x[inside(size, padding)])
 
 
 @op(
