@@ -40,8 +40,16 @@ def absolute(x):
     return np.abs(x)
 
 
-absolute.defvjp(lambda g, _y, x: g * _conj(np.sign(x))).broadcasting()
-absolute.defjvp(lambda x_dot, _y, x: np.real(x_dot * _conj(np.sign(x))))
+def _slope(x):
+    """d|x|: the sign of a real x; of a complex one conj(x) / |x|, which has a derivative of its own, and 0 at 0."""
+    if x.dtype.kind != "c":
+        return np.sign(x)
+    size = np.abs(x)
+    return np.conjugate(x) / np.where(size == 0, 1, size)
+
+
+absolute.defvjp(lambda g, _y, x: g * _slope(x)).broadcasting()
+absolute.defjvp(lambda x_dot, _y, x: np.real(x_dot * _slope(x)))
 
 
 @op(np=True, method=True, tex=r"e^{{{0}}}")
