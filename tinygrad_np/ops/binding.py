@@ -54,9 +54,10 @@ def public_names() -> dict[str, Callable[..., Any]]:
 
 
 def _numpy(dotted: str) -> Any:
+    """The function of this name below numpy; None if this NumPy is older than it."""
     f: Any = np
     for part in dotted.split("."):
-        f = getattr(f, part)
+        f = getattr(f, part, None)
     return f
 
 
@@ -177,7 +178,8 @@ COMPARISONS = ("gt", "ge", "lt", "le", "eq", "ne")
 def bind(o: Op) -> None:
     for name in o.np:
         f = _numpy(name)
-        HANDLERS[f] = handler(o.call, f)
+        if f is not None:
+            HANDLERS[f] = handler(o.call, f)
     named: list[tuple[str, Callable[..., Any]]] = []
     if o.method:
         named.append((o.method, _method(o.call)))

@@ -88,7 +88,11 @@ def _filled(index, arrays):
     return tuple(next(rest) if type(i) is str else i for i in index)
 
 
-@op(tex="{0}_{{i}}", samples=[((4, 3), {"index": 1}), ((4, 3), {"index": (Ellipsis, None, slice(None, None, -2))})])
+@op(
+    tex="{0}_{{i}}",
+    view=True,
+    samples=[((4, 3), {"index": 1}), ((4, 3), {"index": (Ellipsis, None, slice(None, None, -2))})],
+)
 def _getitem(a, *, index):
     return a[index]
 
