@@ -220,7 +220,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     if values(freedom) <= 0:
         warnings.warn("cov: no degree of freedom is left", RuntimeWarning, stacklevel=3)
     d = x - centre
-    c = d @ np.conjugate(np.transpose(d if w is None else d * w)) / np.maximum(np.real(freedom), 0)
+    c = d @ _conj(np.transpose(d if w is None else d * w)) * (1 / np.maximum(np.real(freedom), 0))
     return np.reshape(c, tuple(size for size in c.shape if size != 1))
 
 
