@@ -74,12 +74,16 @@ def _reading(a, *, lower):
 _reading.defvjp(None)
 
 
-@op(tex=r"\tfrac12 ({0} + {0}^{{\mathsf H}})", samples=[(POSITIVE, {"lower": True}), (HERMITIAN, {"lower": True}), (SQUARE, {"lower": False})])
+@op(
+    tex=r"\tfrac12 ({0} + {0}^{{\mathsf H}})",
+    samples=[(POSITIVE, {"lower": True}), (HERMITIAN, {"lower": True}), (SQUARE, {"lower": False})],
+)
 def as_hermitian(a, *, lower):
     """``a`` read as a symmetric (Hermitian) matrix.
 
     Where the two triangles agree to a hundredth of the largest element, their mean is read and both share the gradient,
-    which is then symmetric. Otherwise one triangle is read, as by NumPy, and has all of it.
+    which is then symmetric, as in PyTorch and JAX. Otherwise one triangle is read, as by NumPy, and has all of it. (Of
+    a plain array NumPy always reads one triangle: to compare with differences, take those of f((a + a.mT) / 2).)
     """
     p = _reading(a, lower=lower) * a
     return p + conj(p.mT)
@@ -103,7 +107,11 @@ def _cholesky_vjp(g, y, _a, *, upper):
 _cholesky.defvjp(_cholesky_vjp)
 
 
-@composite(np="linalg.cholesky", tex=r"\operatorname{{chol}} {0}", samples=[(POSITIVE,), (POSITIVES, {"upper": True}), (HERMITIAN,)])
+@composite(
+    np="linalg.cholesky",
+    tex=r"\operatorname{{chol}} {0}",
+    samples=[(POSITIVE,), (POSITIVES, {"upper": True}), (HERMITIAN,)],
+)
 def cholesky(a, upper=False):
     """The lower triangular L of a = L L^H, with positive diagonal; with ``upper`` the U of a = U^H U.
 
@@ -271,7 +279,9 @@ _qr.defvjp(_qr_vjp)
 
 
 @composite(
-    np="linalg.qr", tex=r"\operatorname{{qr}} {0}", samples=[(TALL,), (TALLS, "complete"), (TALL.T, {"mode": "r"}), (SQUARE, "reduced")]
+    np="linalg.qr",
+    tex=r"\operatorname{{qr}} {0}",
+    samples=[(TALL,), (TALLS, "complete"), (TALL.T, {"mode": "r"}), (SQUARE, "reduced")],
 )
 def qr(a, mode="reduced"):
     """``a = q r`` with orthonormal columns q and upper triangular r, as ``(Q, R)``; with mode "r", r alone.

@@ -1,6 +1,6 @@
 """Fourier transforms, of any length, along any axes.
 
-Four linear primitives: `_resize`, which cuts or fills up with zeros; `_fft` and `_ifft` over any axes; `_rfft` and
+Four linear primitives: `_fit_length`, which cuts or fills up with zeros; `_fft` and `_ifft` over any axes; `_rfft` and
 `_irfft` between a real signal and the half of its spectrum that says all. The matrix of a Fourier transform is
 symmetric, so `_fft` is its own transpose.
 """
@@ -18,7 +18,7 @@ SWAPPED = {None: "forward", "backward": "forward", "forward": "backward", "ortho
 
 
 @op(tex="{0}", samples=[((2, 3), {"n": 2, "axis": 1}), ((2, 3), {"n": 4, "axis": 0}), (WAVE, {"n": 4, "axis": 0})])
-def _resize(a, *, n, axis):
+def _fit_length(a, *, n, axis):
     """The first ``n`` entries along ``axis``, zeros where there are none."""
     shape = list(a.shape)
     shape[axis] = n
@@ -29,10 +29,13 @@ def _resize(a, *, n, axis):
     return y
 
 
-_resize.defvjp(lambda g, _y, _a, *, n, axis: _resize(g, n=_a.shape[axis], axis=axis), linear=True)
+_fit_length.defvjp(lambda g, _y, _a, *, n, axis: _fit_length(g, n=_a.shape[axis], axis=axis), linear=True)
 
 
-@op(tex=r"\mathcal F {0}", samples=[(WAVE, {"axes": (1,)}), (SIGNAL, {"axes": (0, 1), "norm": "ortho"}), (WAVE, {"axes": ()})])
+@op(
+    tex=r"\mathcal F {0}",
+    samples=[(WAVE, {"axes": (1,)}), (SIGNAL, {"axes": (0, 1), "norm": "ortho"}), (WAVE, {"axes": ()})],
+)
 def _fft(a, *, axes, norm=None):
     return np.fft.fftn(a, axes=axes, norm=norm)
 
@@ -54,13 +57,20 @@ def _rfft(a, *, axis, norm=None):
 
 
 def _rfft_vjp(g, _y, _a, *, axis, norm):
-    return np.real(_fft(_resize(g, n=_a.shape[axis], axis=axis), axes=(axis,), norm=norm))
+    return np.real(_fft(_fit_length(g, n=_a.shape[axis], axis=axis), axes=(axis,), norm=norm))
 
 
 _rfft.defvjp(_rfft_vjp, linear=True)
 
 
-@op(tex=r"\mathcal F^{{-1}} {0}", samples=[(WAVE, {"n": 6, "axis": 1}), (WAVE, {"n": 5, "axis": 0, "norm": "ortho"}), (SIGNAL[:1], {"n": 1, "axis": 0})])
+@op(
+    tex=r"\mathcal F^{{-1}} {0}",
+    samples=[
+        (WAVE, {"n": 6, "axis": 1}),
+        (WAVE, {"n": 5, "axis": 0, "norm": "ortho"}),
+        (SIGNAL[:1], {"n": 1, "axis": 0}),
+    ],
+)
 def _irfft(a, *, n, axis, norm=None):
     return np.fft.irfft(a, n, axis=axis, norm=norm)
 
@@ -81,7 +91,7 @@ def _sized(a, sizes, axes):
     """``a`` cut or filled up to these sizes along these axes; None and -1 leave one as it is."""
     for n, axis in zip(sizes, axes, strict=True):
         if n is not None and n != -1 and n != a.shape[axis]:
-            a = _resize(a, n=int(n), axis=axis)
+            a = _fit_length(a, n=int(n), axis=axis)
     return a
 
 
@@ -157,7 +167,12 @@ def ihfft(a, n=None, axis=-1, norm=None):
 
 BLOCK = np.stack([WAVE, WAVE[::-1] * 0.5])
 SOLID = BLOCK.real
-SEVERAL = [(BLOCK,), (WAVE, {"s": (4, 3), "axes": (0, 1)}), (BLOCK, {"axes": (2, 0), "norm": "ortho"}), (SOLID, {"s": (2, -1), "axes": (1, 2)})]
+SEVERAL = [
+    (BLOCK,),
+    (WAVE, {"s": (4, 3), "axes": (0, 1)}),
+    (BLOCK, {"axes": (2, 0), "norm": "ortho"}),
+    (SOLID, {"s": (2, -1), "axes": (1, 2)}),
+]
 
 
 @composite(np="fft.fftn", public=False, tex=r"\mathcal F {0}", samples=SEVERAL)
@@ -217,13 +232,23 @@ def ifft2(a, s=None, axes=(-2, -1), norm=None):
     return ifftn(a, s, axes, norm)
 
 
-@composite(np="fft.rfft2", public=False, tex=r"\mathcal F {0}", samples=[(SIGNAL,), (SIGNAL, {"s": (4, 3)}), (SOLID, {"axes": (0, 1)})])
+@composite(
+    np="fft.rfft2",
+    public=False,
+    tex=r"\mathcal F {0}",
+    samples=[(SIGNAL,), (SIGNAL, {"s": (4, 3)}), (SOLID, {"axes": (0, 1)})],
+)
 def rfft2(a, s=None, axes=(-2, -1), norm=None):
     """`rfftn` over two axes, by default the last."""
     return rfftn(a, s, axes, norm)
 
 
-@composite(np="fft.irfft2", public=False, tex=r"\mathcal F^{{-1}} {0}", samples=[(WAVE,), (WAVE, {"s": (4, 5)}), (BLOCK, {"axes": (0, 1)})])
+@composite(
+    np="fft.irfft2",
+    public=False,
+    tex=r"\mathcal F^{{-1}} {0}",
+    samples=[(WAVE,), (WAVE, {"s": (4, 5)}), (BLOCK, {"axes": (0, 1)})],
+)
 def irfft2(a, s=None, axes=(-2, -1), norm=None):
     """Inverse of `rfft2`."""
     return irfftn(a, s, axes, norm)
@@ -234,14 +259,24 @@ def _shifts(x, axes, halved):
     return tuple(halved(x.shape[i]) for i in axes), axes
 
 
-@composite(np="fft.fftshift", public=False, tex=r"\operatorname{{shift}} {0}", samples=[(SIGNAL,), (WAVE, 1), (SOLID, {"axes": (0, 1)})])
+@composite(
+    np="fft.fftshift",
+    public=False,
+    tex=r"\operatorname{{shift}} {0}",
+    samples=[(SIGNAL,), (WAVE, 1), (SOLID, {"axes": (0, 1)})],
+)
 def fftshift(x, axes=None):
     """Entries rolled so that the zero frequency comes to the middle."""
     (x,) = as_arrays(x)
     return np.roll(x, *_shifts(x, axes, lambda n: n // 2))
 
 
-@composite(np="fft.ifftshift", public=False, tex=r"\operatorname{{shift}}^{{-1}} {0}", samples=[(SIGNAL,), (WAVE, 1), (SOLID, {"axes": (0, 1)})])
+@composite(
+    np="fft.ifftshift",
+    public=False,
+    tex=r"\operatorname{{shift}}^{{-1}} {0}",
+    samples=[(SIGNAL,), (WAVE, 1), (SOLID, {"axes": (0, 1)})],
+)
 def ifftshift(x, axes=None):
     """Inverse of `fftshift`."""
     (x,) = as_arrays(x)

@@ -49,7 +49,11 @@ def _solve_vjp(g, y, a, _b):
 _solve.defvjp(all=_solve_vjp).broadcasting(core_dims=2)
 
 
-@composite(np="linalg.solve", tex=r"{0}^{{-1}} {1}", samples=[(REGULAR, (3,)), (PAIR, (3,)), (REGULAR, (3, 2)), (PAIR, (2, 3, 2))])
+@composite(
+    np="linalg.solve",
+    tex=r"{0}^{{-1}} {1}",
+    samples=[(REGULAR, (3,)), (PAIR, (3,)), (REGULAR, (3, 2)), (PAIR, (2, 3, 2))],
+)
 def solve(a, b):
     """The x of a x = b. A ``b`` with one axis is a vector, with more a stack of matrices, as in NumPy 2.
 
@@ -62,7 +66,11 @@ def solve(a, b):
 # Determinants
 
 
-@op(np="linalg.det", tex=r"\det {0}", samples=[(REGULAR,), (PAIR,), (COMPLEX,), (SINGULAR,), (np.zeros((2, 2)),), ((1, 1),)])
+@op(
+    np="linalg.det",
+    tex=r"\det {0}",
+    samples=[(REGULAR,), (PAIR,), (COMPLEX,), (SINGULAR,), (np.zeros((2, 2)),), ((1, 1),)],
+)
 def det(a):
     """Determinant; its derivative is the matrix of cofactors, exact where the matrix is singular too.
 
@@ -239,7 +247,12 @@ def matrix_power(a, n):
 @composite(
     np="linalg.multi_dot",
     tex=r"{0} {1} \cdots",
-    samples=[([(2, 3), (3, 4), (4, 2)],), ([(2, 1), (1, 4), (4, 3), (3, 2)],), ([(3,), (3, 2), (2,)],), ([(2, 3), (3, 2)],)],
+    samples=[
+        ([(2, 3), (3, 4), (4, 2)],),
+        ([(2, 1), (1, 4), (4, 3), (3, 2)],),
+        ([(3,), (3, 2), (2,)],),
+        ([(2, 3), (3, 2)],),
+    ],
 )
 def multi_dot(arrays):
     """Product of matrices in the order that takes the fewest multiplications; the first and last may be vectors."""
@@ -268,7 +281,9 @@ def multi_dot(arrays):
 
 
 @composite(
-    np="linalg.tensorinv", tex=r"{0}^{{-1}}", samples=[(REGULAR.reshape(3, 1, 3), {"ind": 1}), (np.eye(6).reshape(2, 3, 6) * 2 + 0.3,)]
+    np="linalg.tensorinv",
+    tex=r"{0}^{{-1}}",
+    samples=[(REGULAR.reshape(3, 1, 3), {"ind": 1}), (np.eye(6).reshape(2, 3, 6) * 2 + 0.3,)],
 )
 def tensorinv(a, ind=2):
     """Inverse of the linear map from the axes ``ind`` and on to the axes before them."""
@@ -281,7 +296,11 @@ def tensorinv(a, ind=2):
 @composite(
     np="linalg.tensorsolve",
     tex=r"{0}^{{-1}} {1}",
-    samples=[(REGULAR.reshape(3, 3, 1), (3,)), (REGULAR.reshape(3, 1, 3), (3, 1)), (REGULAR.reshape(1, 3, 3), (3,), {"axes": (0,)})],
+    samples=[
+        (REGULAR.reshape(3, 3, 1), (3,)),
+        (REGULAR.reshape(3, 1, 3), (3, 1)),
+        (REGULAR.reshape(1, 3, 3), (3,), {"axes": (0,)}),
+    ],
 )
 def tensorsolve(a, b, axes=None):
     """The x of tensordot(a, x) = b; ``axes`` of ``a`` are first moved to the end."""
@@ -295,13 +314,20 @@ def tensorsolve(a, b, axes=None):
 # The namespace np.linalg has these of the last two axes, where np has them of the first
 
 
-@composite(np="linalg.trace", public=False, tex=r"\operatorname{{tr}} {0}", samples=[((2, 3),), ((2, 3, 3), {"offset": 1})])
+@composite(
+    np="linalg.trace", public=False, tex=r"\operatorname{{tr}} {0}", samples=[((2, 3),), ((2, 3, 3), {"offset": 1})]
+)
 def linalg_trace(x, offset=0, dtype=None):
     """Sum of the diagonal of the last two axes."""
     return np.trace(x, offset=offset, axis1=-2, axis2=-1, dtype=dtype)
 
 
-@composite(np="linalg.diagonal", public=False, tex=r"\operatorname{{diag}} {0}", samples=[((2, 3),), ((2, 3, 3), {"offset": -1})])
+@composite(
+    np="linalg.diagonal",
+    public=False,
+    tex=r"\operatorname{{diag}} {0}",
+    samples=[((2, 3),), ((2, 3, 3), {"offset": -1})],
+)
 def linalg_diagonal(x, offset=0):
     """Diagonal of the last two axes."""
     return np.diagonal(x, offset=offset, axis1=-2, axis2=-1)

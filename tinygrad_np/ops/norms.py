@@ -36,7 +36,12 @@ _norm2.defvjp(_norm2_vjp)
 
 @op(
     tex=r"\lVert {0} \rVert_p",
-    samples=[((3,), {"p": 3}), ((2, 3), {"p": 1.5, "axis": 0, "keepdims": True}), ((3,), {"p": -2}), (COMPLEX, {"p": 2.5, "axis": 1})],
+    samples=[
+        ((3,), {"p": 3}),
+        ((2, 3), {"p": 1.5, "axis": 0, "keepdims": True}),
+        ((3,), {"p": -2}),
+        (COMPLEX, {"p": 2.5, "axis": 1}),
+    ],
 )
 def _norm_p(x, *, p, axis=None, keepdims=False):
     with np.errstate(divide="ignore"):  # of zeros, where p is negative
@@ -83,7 +88,9 @@ def _matrix(x, ord, axis, keepdims):
         sums = np.sum(np.abs(x), axis=summed, keepdims=True)
         y = np.max(sums, axis=chosen) if ord > 0 else np.min(sums, axis=chosen)
     else:
-        raise ValueError(f"a norm of matrices has the orders None, 'fro', 'nuc', 1, -1, 2, -2, inf and -inf; got {ord!r}")
+        raise ValueError(
+            f"a norm of matrices has the orders None, 'fro', 'nuc', 1, -1, 2, -2, inf and -inf; got {ord!r}"
+        )
     kept = [1 if i in axis else n for i, n in enumerate(x.shape)]
     return np.reshape(y, kept if keepdims else [n for i, n in enumerate(x.shape) if i not in axis])
 
@@ -134,7 +141,12 @@ def norm(x, ord=None, axis=None, keepdims=False):
 @composite(
     np="linalg.vector_norm",
     tex=r"\lVert {0} \rVert",
-    samples=[((3,),), ((2, 3), {"ord": 3}), ((2, 3), {"axis": 0, "ord": np.inf}), ((2, 3, 2), {"axis": (0, 2), "ord": 1, "keepdims": True})],
+    samples=[
+        ((3,),),
+        ((2, 3), {"ord": 3}),
+        ((2, 3), {"axis": 0, "ord": np.inf}),
+        ((2, 3, 2), {"axis": (0, 2), "ord": 1, "keepdims": True}),
+    ],
 )
 def vector_norm(x, axis=None, keepdims=False, ord=2):
     """Norm of vectors that lie along ``axis``, an int or several; by default of all elements."""
@@ -155,7 +167,9 @@ def matrix_norm(x, keepdims=False, ord="fro"):
 
 
 @composite(
-    np="linalg.cond", tex=r"\kappa({0})", samples=[(REGULAR,), (REGULAR[:2],), *[(REGULAR, p) for p in (-2, 1, -1, np.inf, "fro")]]
+    np="linalg.cond",
+    tex=r"\kappa({0})",
+    samples=[(REGULAR,), (REGULAR[:2],), *[(REGULAR, p) for p in (-2, 1, -1, np.inf, "fro")]],
 )
 def cond(x, p=None):
     """Condition number: the norm of ``x`` times that of its inverse; for p None, 2 and -2 a ratio of singular values.

@@ -89,7 +89,7 @@ matmul.defvjp(_matmul_a, _matmul_b, linear="each").broadcasting(core_dims=2)
 
 
 @op(
-    tex=r"\operatorname{{einsum}}({0}, {1})",
+    tex=r"\operatorname{{einsum}}({0}, \dots)",
     samples=[
         ((2, 3), (3, 4), {"subscripts": "ij,jk->ik"}),
         ((3, 3), {"subscripts": "ii->i"}),
@@ -175,14 +175,16 @@ def _explicit(text, shapes):
     if not arrow:
         output = "..." + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
     elif dots and "..." not in output:
-        raise ValueError(f"einsum: the axes under the ellipsis are missing in the output of {text!r}: write '...' there")
+        raise ValueError(
+            f"einsum: the output in {text!r} leaves out the axes under the ellipsis: write '...' there too"
+        )
     terms = [t.replace("...", dots[len(dots) - width :]) for t, width in zip(terms, widths, strict=True)]
     return ",".join(terms) + "->" + output.replace("...", dots)
 
 
 @composite(
     np=True,
-    tex=r"\operatorname{{einsum}}({0}, {1})",
+    tex=r"\operatorname{{einsum}}({0}, \dots)",
     samples=[
         ("ij,jk", (2, 3), (3, 2)),
         ("ba", (2, 3)),
@@ -235,7 +237,9 @@ def vdot(a, b):
     return matmul(np.reshape(conj(a), a.size), np.reshape(b, b.size))
 
 
-@composite(np=True, tex=r"{0} {1}^{{\mathsf T}}", samples=[((3,), (3,)), ((2, 3), (3,)), ((2, 2, 3), (2, 2, 3)), ((), (2,))])
+@composite(
+    np=True, tex=r"{0} {1}^{{\mathsf T}}", samples=[((3,), (3,)), ((2, 3), (3,)), ((2, 2, 3), (2, 2, 3)), ((), (2,))]
+)
 def inner(a, b):
     """Sum over the last axes of both; of numbers, their product."""
     a, b = as_arrays(a, b)
@@ -298,7 +302,9 @@ def vecdot(x1, x2, axis=-1, keepdims=False):
     return np.expand_dims(y, axis) if keepdims else y
 
 
-@composite(np="matvec", tex="{0} {1}", samples=[((3, 2), (2,)), ((2, 3, 2), (2,)), ((3, 2), (4, 2)), ((2, 1, 3, 2), (4, 2))])
+@composite(
+    np="matvec", tex="{0} {1}", samples=[((3, 2), (2,)), ((2, 3, 2), (2,)), ((3, 2), (4, 2)), ((2, 1, 3, 2), (4, 2))]
+)
 def matvec(x1, x2):
     """Matrices times vectors: the last two axes of ``x1`` with the last of ``x2``, batched over the others."""
     x1, x2 = as_arrays(x1, x2)
@@ -328,7 +334,9 @@ _cross.defvjp(
 
 
 @composite(
-    np=("cross", "linalg.cross"), tex=r"{0} \times {1}", samples=[((3,), (3,)), ((2, 3), (1, 3)), ((3, 2), (3, 2), {"axis": 0})]
+    np=("cross", "linalg.cross"),
+    tex=r"{0} \times {1}",
+    samples=[((3,), (3,)), ((2, 3), (1, 3)), ((3, 2), (3, 2), {"axis": 0})],
 )
 def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     """Cross product of vectors of three along an axis. Of vectors of two, as `numpy.cross` takes them, the third is 0;
