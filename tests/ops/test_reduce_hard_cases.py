@@ -186,6 +186,15 @@ def test_var_without_a_degree_of_freedom() -> None:
         assert np.isnan(np.var(Tensor([[3.0, 1.0]]), ddof=1, axis=1, where=[[True, False]]).data).all()
 
 
+def test_fewer_numbers_than_ddof() -> None:
+    x = np.array([[1.0, NAN, 2.0], [1.0, 2.0, 4.0]])
+    for f in (np.nanvar, np.nanstd):
+        with pytest.warns(RuntimeWarning):
+            assert np.isnan(f(x, axis=1, ddof=3)).all()
+        with pytest.warns(RuntimeWarning):
+            assert np.isnan(f(Tensor(x), axis=1, ddof=3).data).all()
+
+
 def test_var_about_a_given_mean_hands_it_a_gradient() -> None:
     x, m = np.array([1.0, 2.0, 6.0]), np.array([2.5])
     g_x, g_m = grad(lambda x, m: np.var(x, mean=m), argnums=(0, 1))(x, m)
@@ -255,6 +264,16 @@ def test_dtype_casts_and_the_gradient_comes_back_in_the_dtype_of_the_input() -> 
     np.sum(t, dtype=np.float64).backward()
     assert t.grad.dtype == np.float32
     assert np.mean(Tensor(np.ones((2, 3), np.float32)), axis=1, where=np.array([True, False, True])).dtype == np.float32
+
+
+def test_initial_takes_the_dtype_of_the_result() -> None:
+    for dtype in (np.float32, np.int32, np.bool_):
+        x = np.array([1, 0, 1], dtype)
+        for f in (np.sum, np.prod, np.max, np.min):
+            for initial in (1, np.array(1.0 if dtype is np.float32 else 1)):
+                got, expected = f(Tensor(x), initial=initial), f(x, initial=initial)
+                assert got.item() == expected
+                assert got.dtype == expected.dtype
 
 
 def test_out_of_a_reduction() -> None:

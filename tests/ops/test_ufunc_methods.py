@@ -61,7 +61,7 @@ def test_the_default_axis_is_the_first() -> None:
 
 def test_reduce_of_nothing_is_the_identity() -> None:
     none = Tensor(np.zeros((0, 2)))
-    for f in (np.add, np.multiply, np.logaddexp, np.hypot):
+    for f in (np.add, np.multiply, np.logaddexp, np.logaddexp2, np.hypot):
         np.testing.assert_array_equal(f.reduce(none).data, f.reduce(none.data))
     for f in (np.subtract, np.maximum):
         with pytest.raises(ValueError, match="identity"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from . import reduce
@@ -75,8 +73,6 @@ def _squared_deviations(a, axis, ddof, keepdims, where, mean):
     square = d.real**2 + d.imag**2 if d.dtype.kind == "c" else np.square(d)
     y = reduce.sum(square, axis=axis, keepdims=keepdims, where=where)
     freedom = np.maximum(np.reshape(n, y.shape) - ddof, 0)
-    if (values(freedom) <= 0).any():
-        warnings.warn("var: no degree of freedom is left in a slice", RuntimeWarning, stacklevel=4)
     return cast(y / freedom, y.dtype)
 
 
@@ -217,8 +213,6 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
         freedom = n - ddof
     else:
         freedom = n - ddof * np.sum(w * aweights) / n
-    if values(freedom) <= 0:
-        warnings.warn("cov: no degree of freedom is left", RuntimeWarning, stacklevel=3)
     d = x - centre
     c = d @ _conj(np.transpose(d if w is None else d * w)) * (1 / np.maximum(np.real(freedom), 0))
     return np.reshape(c, tuple(size for size in c.shape if size != 1))
