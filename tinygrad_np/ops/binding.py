@@ -26,6 +26,7 @@ from . import (  # noqa: F401  # they register
     elementwise,
     fft,
     indexing,
+    inplace,
     joining,
     layers,
     linalg,
@@ -38,6 +39,7 @@ from . import (  # noqa: F401  # they register
     products,
     reduce,
     scan,
+    selection,
     shape,
     sorting,
     statistics,
@@ -205,6 +207,7 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
 SPECIAL: dict[str, Any] = {
     "reshape": shape.method_reshape,
     "transpose": shape.method_transpose,
+    "compress": selection.method_compress,
     "__getitem__": indexing.getitem,
     "__setitem__": _setitem,
     "T": property(shape.transpose, doc="The axes reversed."),

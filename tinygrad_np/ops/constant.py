@@ -31,7 +31,7 @@ constant("linalg.matrix_rank")
 constant("unique", "unique_all", "unique_counts", "unique_inverse", "unique_values")
 constant("intersect1d", "setdiff1d", "setxor1d", "union1d")
 constant("histogram", "histogram2d", "histogramdd", "histogram_bin_edges")
-constant("unravel_index", "ravel_multi_index", "packbits", "unpackbits")
+constant("unravel_index", "ravel_multi_index", "ix_", "packbits", "unpackbits")
 constant("zeros_like", "ones_like", "empty_like")
 
 passthrough("shape", "ndim", "size", "iscomplexobj", "isrealobj", "result_type", "can_cast", "min_scalar_type")
