@@ -42,7 +42,9 @@ def out_sizes(sizes, kernel, stride, padding, dilation):
         for n, k, s, (lo, hi), d in zip(sizes, kernel, stride, padding, dilation, strict=True)
     ]
     if min(found) < 1:
-        raise ValueError(f"a window of {kernel}, dilated by {dilation}, does not fit {tuple(sizes)} with padding {padding}")
+        raise ValueError(
+            f"a window of {kernel}, dilated by {dilation}, does not fit {tuple(sizes)} with padding {padding}"
+        )
     return tuple(found)
 
 
@@ -143,7 +145,7 @@ def each(value, dims, what):
 
 
 def _both_sides(padding, dims, kernel, stride, dilation):
-    """``padding`` as (before, after) for each axis; "same" keeps the size, the odd one of two at the end, as in torch."""
+    """``padding`` as (before, after) for each axis; "same" keeps the size, an odd one at the end, as in torch."""
     if padding == "valid":
         return ((0, 0),) * dims
     if padding == "same":
@@ -156,17 +158,18 @@ def _both_sides(padding, dims, kernel, stride, dilation):
     return tuple((n, n) for n in each(padding, dims, "padding"))
 
 
-def _checked(name, dims, x, weight, channels):
-    """x and weight as arrays, x with a batch axis, and whether it had one."""
+def _checked(name, dims, x, weight, axis, groups=1):
+    """x and weight as arrays, x with a batch axis, and whether it had one; ``axis`` of weight counts x's channels."""
     x, weight = as_array(x), as_array(weight)
     if weight.ndim != dims + 2 or x.ndim not in (dims + 1, dims + 2):
-        raise ValueError(f"{name}: x has {dims + 2} axes, or {dims + 1} without the batch, and weight {dims + 2};"
-                         f" got shapes {x.shape} and {weight.shape}")  # fmt: skip
-    batched = x.ndim == dims + 2
-    if x.shape[-dims - 1] != channels(weight.shape):
         raise ValueError(
-            f"{name}: x has {x.shape[-dims - 1]} channels and weight of shape {weight.shape} takes {channels(weight.shape)}"
+            f"{name}: x has {dims + 2} axes, or {dims + 1} without the batch, and weight {dims + 2};"
+            f" got shapes {x.shape} and {weight.shape}"
         )
+    channels, takes = x.shape[-dims - 1], weight.shape[axis] * groups
+    if channels != takes:
+        raise ValueError(f"{name}: x has {channels} channels, and weight of shape {weight.shape} takes {takes}")
+    batched = x.ndim == dims + 2
     return (x if batched else np.expand_dims(x, 0)), weight, batched
 
 
@@ -176,7 +179,7 @@ def _biased(y, bias, dims, batched):
 
 
 def _convolution(dims, x, weight, bias, stride, padding, dilation, groups):
-    x, weight, batched = _checked(f"conv{dims}d", dims, x, weight, lambda w: w[1] * groups)
+    x, weight, batched = _checked(f"conv{dims}d", dims, x, weight, 1, groups)
     if weight.shape[0] % groups:
         raise ValueError(f"conv{dims}d: {weight.shape[0]} output channels do not make {groups} equal groups")
     stride, dilation = each(stride, dims, "stride"), each(dilation, dims, "dilation")
@@ -241,7 +244,12 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     tex=r"{0} *^{{\mathsf T}} {1} + {2}",
     samples=[
         ((2, 2, 3, 3), (2, 3, 2, 3)),
-        ((1, 4, 2, 3), (4, 1, 2, 2), (2,), {"stride": 2, "padding": 1, "output_padding": 1, "groups": 2, "dilation": 2}),
+        (
+            (1, 4, 2, 3),
+            (4, 1, 2, 2),
+            (2,),
+            {"stride": 2, "padding": 1, "output_padding": 1, "groups": 2, "dilation": 2},
+        ),
         ((2, 2, 2), (2, 3, 2, 2), (3,)),
     ],
 )
@@ -251,9 +259,9 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     Of the sizes that `conv2d` brings to (H, W), ``output_padding`` picks one:
     ``(H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1``.
     """
-    x, weight, batched = _checked("conv_transpose2d", 2, x, weight, lambda w: w[0])
+    x, weight, batched = _checked("conv_transpose2d", 2, x, weight, 0)
     if weight.shape[0] % groups:
-        raise ValueError(f"conv_transpose2d: {weight.shape[0]} input channels do not make {groups} equal groups")
+        raise ValueError(f"conv_transpose2d: {weight.shape[0]} channels do not make {groups} equal groups")
     stride, dilation = each(stride, 2, "stride"), each(dilation, 2, "dilation")
     padding, extra = each(padding, 2, "padding"), each(output_padding, 2, "output_padding")
     if any(e >= s for e, s in zip(extra, stride)):
@@ -265,6 +273,12 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     if min(size) < 1:
         raise ValueError(f"conv_transpose2d: padding {padding} leaves nothing of the output: its size would be {size}")
     y = _conv_transpose(
-        x, weight, size=size, stride=stride, padding=tuple((p, p) for p in padding), dilation=dilation, groups=int(groups)
+        x,
+        weight,
+        size=size,
+        stride=stride,
+        padding=tuple((p, p) for p in padding),
+        dilation=dilation,
+        groups=int(groups),
     )
     return _biased(y, bias, 2, batched)

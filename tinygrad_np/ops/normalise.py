@@ -90,9 +90,7 @@ CHANNELS = [
         ((2, 3, 2, 2), None, None, (3,), None, {"training": True, "eps": 0.1}),
     ],
 )
-def batch_norm(
-    x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
-):
+def batch_norm(x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     """Each channel, axis 1 of x, brought to mean 0 and variance 1; then ``* weight + bias``.
 
     Parameters
@@ -203,7 +201,7 @@ def rms_norm(x, normalized_shape, weight=None, eps=None):
     samples=[((2, 4, 3), 2), ((2, 4), 2, (4,), (4,)), ((2, 6, 2, 2), 3, (6,), None, 0.1)],
 )
 def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
-    """Channels, axis 1 of x, in ``num_groups`` groups, each brought to mean 0 and variance 1; then ``* weight + bias``."""
+    """Channels, axis 1 of x, in groups, each brought to mean 0 and variance 1; then ``* weight + bias``."""
     x = as_array(x)
     if x.shape[1] % num_groups:
         raise ValueError(f"group_norm: {x.shape[1]} channels do not make {num_groups} equal groups")

@@ -26,7 +26,9 @@ def _geometry(name, dims, x, kernel_size, stride, padding, dilation, ceil_mode):
     for n, k, s, p, d in zip(x.shape[-dims:], kernel, stride, before, dilation):
         reach = d * (k - 1) + 1
         if 2 * p > reach:
-            raise ValueError(f"{name}: padding {before} must be at most half of the window, {kernel} dilated by {dilation}")
+            raise ValueError(
+                f"{name}: padding {before} must be at most half of the window, {kernel} dilated by {dilation}"
+            )
         count = -(-(n + 2 * p - reach) // s) + 1
         while (count - 1) * s >= n + p:
             count -= 1
@@ -84,7 +86,11 @@ def max_pool1d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=Fal
 
 @composite(
     tex=MAX_POOL,
-    samples=[((2, 2, 4, 4), 2), ((1, 4, 5), (2, 3), 1), ((1, 2, 6, 5), {**ODD, "dilation": (1, 2)})],
+    samples=[
+        ((2, 2, 4, 4), 2),
+        ((1, 4, 5), {"kernel_size": (2, 3), "stride": 1}),
+        ((1, 2, 6, 5), {**ODD, "dilation": (1, 2)}),
+    ],
 )
 def max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """The largest of each window of the last two axes; the first of several takes the gradient.
@@ -179,12 +185,10 @@ def avg_pool1d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
         ((2, 2, 4, 4), 2),
         ((1, 2, 6, 5), ODD),
         ((1, 6, 5), {**ODD, "count_include_pad": False}),
-        ((1, 4, 5), (2, 3), 1, {"divisor_override": 5}),
+        ((1, 4, 5), {"kernel_size": (2, 3), "stride": 1, "divisor_override": 5}),
     ],
 )
-def avg_pool2d(
-    x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
-):
+def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
     """The mean of each window of the last two axes; options as in `max_pool2d`.
 
     Zeros of the padding count as elements unless ``count_include_pad`` is False; ``divisor_override`` divides every
@@ -201,7 +205,7 @@ def _averaging(n, out, dtype):
     return taken.astype(dtype) / taken.sum(1, keepdims=True).astype(dtype)
 
 
-@composite(tex=AVG_POOL, samples=[((2, 2, 4, 4), 2), ((1, 5, 7), (3, None)), ((1, 2, 3, 4), 1)])
+@composite(tex=AVG_POOL, samples=[((2, 2, 4, 4), 2), ((1, 5, 7), {"output_size": (3, None)}), ((1, 2, 3, 4), 1)])
 def adaptive_avg_pool2d(x, output_size):
     """Means of the last two axes over windows that make ``output_size``; None keeps a size.
 
