@@ -169,7 +169,10 @@ _clip.defderivative(
 
 
 @composite(
-    np=True, method=True, samples=[((2, 3), -0.7, 0.8), ((3,), None, 0.5), ((3,), -0.5)], tex=r"\operatorname{{clip}}({0})"
+    np=True,
+    method=True,
+    samples=[((2, 3), -0.7, 0.8), ((3,), None, 0.5), ((3,), {"min": -0.5})],
+    tex=r"\operatorname{{clip}}({0})",
 )
 def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     """``a`` held between two bounds; derivative 1 inside and at a bound, 0 beyond it.
