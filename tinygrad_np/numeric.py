@@ -1,0 +1,395 @@
+"""What 'equal' means, and derivatives found by evaluating a function and nothing else.
+
+    rounding(n, scale, dtype)        how far two right results of the same sum may lie apart
+    ulp_distance(a, b)               how many floating point numbers lie between them
+    complex_step(f, x, v)            d/dt f(x + t v), exact where f takes complex numbers
+    differences(f, x, v)             the same from real values, with a bound of the error
+    directional(f, x, v)             the better of the two
+    along(f, x, vs), jacobian(f, x)  several directions, all directions
+
+``f`` takes an array and gives an array, of any shape. The step ``t`` is real, so complex arguments and outputs count
+as pairs of reals: a complex ``x`` has the directions 1 and 1j.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Estimate", "along", "basis", "complex_step", "count_reals", "differences", "directional", "epsilon", "from_reals",
+    "is_analytic", "jacobian", "noise", "random_direction", "rounding", "to_reals", "ulp_distance",
+]  # fmt: skip
+
+Array = NDArray[Any]
+Function = Callable[[Array], Any]
+
+COLUMNS = 6  # of the extrapolation table: beyond, rounding gains on truncation
+ROWS = 32  # halvings of the step before giving up
+FEWEST = 4  # rows before the table is believed
+
+
+class Estimate(NamedTuple):
+    """A numeric derivative.
+
+    Attributes
+    ----------
+    value, error
+        The derivative and a bound of its error, of the shape of the output; infinite where nothing converged.
+    jump
+        Right-hand minus left-hand derivative: not 0 at a kink, where ``value`` is the middle of the two.
+    order
+        Observed order of convergence of plain central differences: 2 where f is smooth. NaN where they are exact.
+    method
+        ``complex step`` or ``differences``.
+    """
+
+    value: Array
+    error: Array
+    jump: Array
+    order: float
+    method: str
+
+
+def epsilon(*xs: Any) -> float:
+    """Relative precision of the coarsest floating point dtype among arrays or dtypes; 0 if there is none."""
+    dtypes = [np.dtype(x) if isinstance(x, type | np.dtype) else np.result_type(x) for x in xs]
+    return max((float(np.finfo(d).eps) for d in dtypes if d.kind in "fc"), default=0.0)
+
+
+def rounding(n: int, scale: float, *xs: Any) -> float:
+    """How far right results may lie apart: ``8 eps sqrt(n) scale``, and a twentieth of ``scale`` at most.
+
+    Rounding errors of a sum of n terms add up like a random walk, so by its square root; 8 leaves room for what goes
+    on around the sum. Beyond a twentieth (float16, huge n) nothing would be told apart.
+
+    Parameters
+    ----------
+    n
+        Number of terms, or an upper bound: the largest size at hand.
+    scale
+        Largest term, or largest result.
+    *xs
+        Arrays or dtypes; the coarsest decides.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> abs(sum([0.1] * 1000) - 100) < rounding(1000, 100, np.float64)
+    True
+    """
+    return min(8 * epsilon(*xs) * float(np.sqrt(max(n, 1))), 0.05) * float(scale)
+
+
+def ulp_distance(a: Any, b: Any) -> Array:
+    """Number of steps from one floating point number to the next that lead from ``a`` to ``b``, element by element.
+
+    Counted in the coarser of the two dtypes; of complex numbers the larger part counts. Two NaNs are 0 apart, a NaN
+    and a number as far as can be.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ulp_distance(1.0, 1.0 + 4 * np.finfo(float).eps)
+    array(4, dtype=uint64)
+    """
+    a, b = np.asarray(a), np.asarray(b)
+    if "c" in (a.dtype.kind, b.dtype.kind):
+        return np.maximum(ulp_distance(a.real, b.real), ulp_distance(a.imag, b.imag))
+    floats = [x.dtype for x in (a, b) if x.dtype.kind == "f"] or [np.dtype(float)]
+    dtype = min(floats, key=lambda d: d.itemsize)
+    if dtype.itemsize > 8:
+        dtype = np.dtype(float)
+    signed = np.dtype(f"i{dtype.itemsize}")
+    lowest = np.int64(np.iinfo(signed).min)
+    with np.errstate(over="ignore"):  # the narrower type's, and the wrap-around that makes the difference right
+        bits = [np.asarray(x, dtype).view(signed).astype(np.int64) for x in (a, b)]
+        p, q = (np.where(i < 0, lowest - i, i) for i in bits)  # in the order of the numbers, both zeros at 0
+        distance = np.maximum(p, q).view(np.uint64) - np.minimum(p, q).view(np.uint64)
+    nans = np.isnan(a).astype(int) + np.isnan(b)
+    return np.asarray(np.where(nans == 1, np.uint64(2**64 - 1), np.where(nans == 2, np.uint64(0), distance)))
+
+
+def noise(f: Function, x: Any, v: Any) -> Array:
+    """How far the values of ``f`` scatter around a smooth function near ``x``: the rounding errors inside it.
+
+    High differences of values on a fine grid leave nothing of a smooth function (J. J. Moré and S. M. Wild,
+    'Estimating computational noise', 2011). So a cast to float32 deep inside ``f`` is seen.
+    """
+    x, v = np.asarray(x), np.asarray(v)
+    h = 2.0**-20 * np.sqrt(_reach(x, v) / _widest(v))
+    with np.errstate(all="ignore"):
+        table = np.stack([np.asarray(f(x + k * h * v)) for k in range(-3, 4)])
+        floor = np.finfo(_inexact(table.dtype)).eps * np.abs(table[3])
+        found = floor
+        for k in range(1, 7):
+            table = table[1:] - table[:-1]
+            if k >= 4:
+                factor = np.prod(np.arange(1.0, k + 1) / np.arange(k + 1.0, 2 * k + 1))  # (k!)^2 / (2k)!
+                found = np.fmax(found, np.sqrt(factor * np.mean(np.abs(table) ** 2, axis=0)))
+    return np.asarray(found)
+
+
+def differences(f: Function, x: Any, v: Any, *, scatter: Any = None) -> Estimate:
+    """``d/dt f(x + t v)`` at t = 0 from central differences, extrapolated to step 0.
+
+    The step is halved until rounding outweighs truncation, and each element takes the entry of the extrapolation table
+    with the smallest bound: what neighbouring entries differ by, plus the noise of f divided by the step.
+
+    Parameters
+    ----------
+    f
+        From an array to an array.
+    x, v
+        Point and direction, of one shape.
+    scatter
+        What `noise` gives for ``f`` near ``x``, if it is known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> d = differences(np.exp, np.array(1.0), np.array(1.0))
+    >>> bool(abs(d.value - np.e) <= d.error), round(d.order)
+    (True, 2)
+    """
+    x, v = np.asarray(x), np.asarray(v)
+    with np.errstate(all="ignore"):
+        y = np.asarray(f(x))
+        scatter = np.asarray(noise(f, x, v) if scatter is None else scatter)
+        widest = _widest(v)
+        spread, moved = np.abs(y), np.zeros(y.shape, bool)
+        table = _Table(y.shape, np.result_type(y.dtype, float))
+        bends = _Table(y.shape, np.result_type(y.dtype, float), powers=(1, 3, 5))
+        h = _reach(x, v) / 8
+        coarseness = epsilon(x.real.dtype if x.dtype.kind in "fc" else float) * float(np.max(np.abs(x), initial=0))
+        for k in range(ROWS if np.any(v) else 0):
+            up, down = np.asarray(f(x + h * v)), np.asarray(f(x - h * v))
+            slope = (up - down) / (2 * h)
+            spread = np.fmax(spread, np.fmax(np.abs(up - y), np.abs(y - down)))
+            moved |= (up != y) | (down != y)
+            blur = scatter / h + coarseness / (h * widest) * np.abs(slope)  # of the value and of the argument
+            table.add(slope, blur)
+            bends.add((up - 2 * y + down) / h, 2 * blur)
+            if k + 1 >= FEWEST and np.all((table.error <= 4 * blur) & (bends.error <= 16 * blur)):
+                break
+            if np.all(blur > table.error):
+                break
+            h /= 2
+        if not np.any(v):
+            table.error[...] = bends.error[...] = 0
+        value, error, jump = table.best, table.error, np.abs(bends.best)
+        # Values that scatter this much jump here, or vary on a finer scale than any step tried.
+        lost = table.diverges() | bends.diverges() | ~np.isfinite(value) | (moved & (scatter > 0.01 * spread))
+        error = np.where(lost, np.inf, error)
+        kink = (jump > 8 * bends.error) & (jump > 1e-6 * np.abs(value))
+    return Estimate(value, error, np.where(kink, jump, 0.0), table.order(), "differences")
+
+
+def complex_step(f: Function, x: Any, v: Any) -> Estimate:
+    """``d/dt f(x + t v)`` at t = 0 as ``Im f(x + i h v) / h``: nothing cancels, so h is as small as one likes.
+
+    Right where ``f`` is analytic, as sums, products and the usual functions are; not across ``abs``, a conjugate or a
+    real part. `directional` checks that.
+
+    Raises
+    ------
+    TypeError
+        If ``x``, ``v`` or ``f(x)`` is complex as it is, or ``f`` drops the imaginary part.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bool(complex_step(np.exp, np.array(1.0), np.array(1.0)).value == np.exp(1.0))
+    True
+    """
+    x, v = np.asarray(x), np.asarray(v)
+    if "c" in (x.dtype.kind, v.dtype.kind):
+        raise TypeError("a complex step needs a real point and direction: here they are complex, use differences()")
+    h = _reach(x, v) * 1e-30
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)
+        y = np.asarray(f(x.astype(float) + 1j * (h * v)))
+        if y.dtype.kind != "c":
+            raise TypeError(f"a complex step needs a function of complex numbers: this one gave {y.dtype}")
+        value = y.imag / h
+        error = rounding(x.size, 1.0, float) * (np.abs(value) + np.abs(y.real) / _reach(x, v))
+    return Estimate(value, error, np.zeros(y.shape), np.nan, "complex step")
+
+
+def directional(f: Function, x: Any, v: Any, *, scatter: Any = None) -> Estimate:
+    """``d/dt f(x + t v)`` at t = 0: by complex step where `differences` confirm it, else from those.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> directional(np.exp, np.array(1.0), np.array(1.0)).method
+    'complex step'
+    >>> directional(np.abs, np.array(1.0), np.array(1.0)).method
+    'differences'
+    """
+    real = differences(f, x, v, scatter=scatter)
+    stepped = _try_complex_step(f, x, v)
+    return stepped if stepped is not None and _confirms(real, stepped) else real
+
+
+def is_analytic(f: Function, x: Any) -> bool:
+    """Whether a complex step gives the derivatives of ``f`` at ``x``.
+
+    Tried along two random directions that move every element, against `differences`: what is not analytic in any
+    element shows there.
+    """
+    x = np.asarray(x)
+    rng = np.random.default_rng(0)
+    return x.size > 0 and all(directional(f, x, random_direction(x, rng)).method == "complex step" for _ in range(2))
+
+
+def along(f: Function, x: Any, directions: Sequence[Any], *, analytic: bool | None = None) -> Estimate:
+    """Derivatives of ``f`` at ``x`` in several directions, stacked along a new last axis.
+
+    ``analytic``: what `is_analytic` says, if it is known.
+    """
+    x = np.asarray(x)
+    if not len(directions):
+        empty = np.zeros((*np.shape(f(x)), 0))
+        return Estimate(empty, empty, empty, float("nan"), "differences")
+    analytic = is_analytic(f, x) if analytic is None else analytic
+    scatter = None if analytic else noise(f, x, random_direction(x, np.random.default_rng(0)))
+    parts = [complex_step(f, x, v) if analytic else differences(f, x, v, scatter=scatter) for v in directions]
+    value, error, jump = (np.stack([p[i] for p in parts], axis=-1) for i in range(3))
+    orders = [p.order for p in parts if not np.isnan(p.order)]
+    return Estimate(value, error, jump, float(np.median(orders)) if orders else float("nan"), parts[0].method)
+
+
+def jacobian(f: Function, x: Any) -> Estimate:
+    """All derivatives of ``f`` at ``x``, of shape ``f(x).shape + x.shape``.
+
+    A complex ``x`` adds an axis of size 2: the derivatives by its real and by its imaginary part.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> jacobian(np.cumsum, np.array([1.0, 2.0])).value.round(12)
+    array([[1., 0.],
+           [1., 1.]])
+    """
+    x = np.asarray(x)
+    found = along(f, x, basis(x))
+    shape = (*found.value.shape[:-1], *x.shape, *((2,) if x.dtype.kind == "c" else ()))
+    value, error, jump = (part.reshape(shape) for part in found[:3])
+    return Estimate(value, error, jump, found.order, found.method)
+
+
+def random_direction(x: Any, rng: np.random.Generator) -> Array:
+    """A direction at ``x`` that moves every element, by about 1."""
+    x = np.asarray(x)
+
+    def draw() -> Array:
+        return np.asarray(rng.uniform(0.5, 1.5, x.shape) * rng.choice([-1.0, 1.0], x.shape))
+
+    return np.asarray(draw() + 1j * draw()) if x.dtype.kind == "c" else draw()
+
+
+def basis(x: Array) -> list[Array]:
+    """The unit directions at ``x``, element by element; each twice for complex elements, 1 and 1j."""
+    units = (1.0, 1j) if x.dtype.kind == "c" else (1.0,)
+    directions = []
+    for i in range(x.size):
+        for unit in units:
+            v = np.zeros(x.shape, type(unit) if len(units) == 1 else complex)
+            v.flat[i] = unit
+            directions.append(v)
+    return directions
+
+
+def to_reals(arrays: Sequence[Array]) -> Array:
+    """All numbers of these arrays as one real vector, complex ones as real and imaginary part."""
+    parts = [np.stack([a.real, a.imag], axis=-1) if a.dtype.kind == "c" else a for a in arrays]
+    return np.concatenate([p.reshape(-1).astype(np.result_type(p, float)) for p in parts])
+
+
+def from_reals(vector: Array, like: Sequence[Array]) -> list[Array]:
+    """The opposite of `to_reals`: arrays with the shapes and dtypes of ``like``."""
+    arrays = []
+    for a in like:
+        n = count_reals([a])
+        part, vector = vector[:n], vector[n:]
+        part = part[0::2] + 1j * part[1::2] if a.dtype.kind == "c" else part
+        arrays.append(part.reshape(a.shape).astype(a.dtype))
+    return arrays
+
+
+def count_reals(arrays: Sequence[Array]) -> int:
+    """How many numbers `to_reals` gives."""
+    return sum(a.size * (2 if a.dtype.kind == "c" else 1) for a in arrays)
+
+
+class _Table:
+    """Richardson's extrapolation of values at halved steps, with each element's best entry so far."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any, powers: tuple[int, ...] = tuple(range(2, 2 * COLUMNS, 2))):
+        self.powers = powers  # of the step, in the error of what is extrapolated
+        self.row: list[Array] = []
+        self.plain: list[Array] = []
+        self.blur: list[Array] = []
+        self.best = np.zeros(shape, dtype)
+        self.error = np.full(shape, np.inf)
+
+    def add(self, value: Array, blur: Array) -> None:
+        row = [value]
+        for power, before in zip(self.powers, self.row, strict=False):
+            better = row[-1] + (row[-1] - before) / (2.0**power - 1)
+            apart = np.maximum(np.abs(better - row[-1]), np.abs(better - before)) + 2 * blur
+            gains = apart < self.error  # False for a NaN: a step that left the domain
+            self.best = np.where(gains, better, self.best)
+            self.error = np.where(gains, apart, self.error)
+            row.append(better)
+        self.row = row
+        self.plain.append(value)
+        self.blur.append(blur)
+
+    def diverges(self) -> Any:
+        """Where the values grow as the step shrinks, by more than noise: there is no limit."""
+        if len(self.plain) < FEWEST:
+            return np.zeros(self.best.shape, bool)
+        a, b, c = (np.abs(p) for p in self.plain[-3:])
+        return (c > 1.3 * b) & (b > 1.3 * a) & (c > 100 * self.blur[-1])
+
+    def order(self) -> float:
+        """At which power of the step the plain values approach their limit."""
+        gaps = [np.abs(b - a) for a, b in zip(self.plain, self.plain[1:], strict=False)]
+        found = []
+        for i in range(1, len(gaps)):
+            clear = np.isfinite(gaps[i - 1]) & (gaps[i] > 64 * self.blur[i + 1])
+            if np.any(clear):
+                found.append(float(np.log2(np.sum(gaps[i - 1][clear]) / np.sum(gaps[i][clear]))))
+        return found[-1] if found and found[-1] > 0 else float("nan")
+
+
+def _reach(x: Array, v: Array) -> float:
+    """The multiple of ``v`` that moves ``x`` by its own size, or by 1 if it is smaller."""
+    return max(1.0, float(np.max(np.abs(x[v != 0]), initial=0))) / _widest(v)
+
+
+def _widest(v: Array) -> float:
+    return float(np.max(np.abs(v), initial=0)) or 1.0
+
+
+def _inexact(dtype: Any) -> Any:
+    return dtype if dtype.kind in "fc" else float
+
+
+def _confirms(real: Estimate, stepped: Estimate) -> bool:
+    if not np.all(np.isfinite(real.error)) or np.any(real.jump):
+        return False
+    return bool(np.all(np.abs(real.value - stepped.value) <= 2 * real.error + stepped.error))
+
+
+def _try_complex_step(f: Function, x: Any, v: Any) -> Estimate | None:
+    try:
+        return complex_step(f, x, v)
+    except Exception:  # f is anybody's function: whatever it raises, it does not take complex numbers
+        return None
