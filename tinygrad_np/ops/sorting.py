@@ -141,10 +141,10 @@ PLACES = {
 WHOLE = ("lower", "higher", "nearest", "inverted_cdf", "closest_observation")
 
 
-def _between(a, b, t):
-    """From a to b with t, from the nearer end, so that it is b at 1 exactly."""
+def _between(a, b, t, rest):
+    """From a to b with t, from the nearer end, so that it is b at 1 exactly; ``rest`` is 1 - t."""
     step = b - a
-    return np.where(t >= 0.5, b - step * (1 - t), a + step * t)
+    return np.where(t >= 0.5, b - step * rest, a + step * t)
 
 
 def _read_off(s, n, q, method, weak):
@@ -156,10 +156,11 @@ def _read_off(s, n, q, method, weak):
     lower = np.take_along_axis(s, index[0], axis=-1)
     if method in WHOLE or (method == "linear" and q.dtype.kind in "iu"):
         return lower
-    t = place - below
-    t = np.where(t == 0, 0.5, 1.0) if method == "averaged_inverted_cdf" else t
-    t = cast(t, s.dtype) if weak and s.dtype.kind == "f" else t
-    return _between(lower, np.take_along_axis(s, index[1], axis=-1), t)
+    t = cast(place - below, np.float64 if weak and place.dtype.kind in "iu" else place.dtype)
+    if method == "averaged_inverted_cdf":
+        t = cast(np.where(t == 0, 0.5, 1.0), t.dtype)
+    t, rest = (cast(w, s.dtype) if weak and s.dtype.kind == "f" else w for w in (t, 1 - t))
+    return _between(lower, np.take_along_axis(s, index[1], axis=-1), t, rest)
 
 
 def _quantile(a, q, axis, method, keepdims, weights, skip_nan):
@@ -176,7 +177,9 @@ def _quantile(a, q, axis, method, keepdims, weights, skip_nan):
         raise ValueError("quantile: q lies between 0 and 1 (of percentile: between 0 and 100)")
     r = rows(a, axis)
     s = sort(r)
-    n = np.sum(~np.isnan(r), axis=-1, keepdims=True) if skip_nan else r.shape[-1]
+    n = r.shape[-1]
+    if skip_nan:  # as many as there are in each row, in the dtype that a plain number would take beside q
+        n = np.sum(~np.isnan(r), axis=-1, keepdims=True).astype(q.dtype)
     y = _read_off(s, n, np.reshape(q, -1), method, weak)
     if skip_nan:
         y = np.where(n == 0, np.nan, y)
