@@ -44,7 +44,7 @@ from . import (  # noqa: F401  # they register
     sorting,
     statistics,
 )
-from .declare import OPS, Op
+from .declare import OPS, Op, find
 from .ufunc_methods import ufunc_methods
 
 __all__ = ["public_names"]
@@ -53,14 +53,6 @@ __all__ = ["public_names"]
 def public_names() -> dict[str, Callable[..., Any]]:
     """What ``tinygrad_np`` offers by name."""
     return {o.name: o.call for o in OPS.values() if o.public}
-
-
-def _numpy(dotted: str) -> Any:
-    """The function of this name below numpy; None if this NumPy is older than it."""
-    f: Any = np
-    for part in dotted.split("."):
-        f = getattr(f, part, None)
-    return f
 
 
 def handler(call: Callable[..., Any], f: Any) -> Callable[..., Any]:
@@ -179,7 +171,7 @@ COMPARISONS = ("gt", "ge", "lt", "le", "eq", "ne")
 
 def bind(o: Op) -> None:
     for name in o.np:
-        f = _numpy(name)
+        f = find(name)
         if f is not None:
             HANDLERS[f] = handler(o.call, f)
     named: list[tuple[str, Callable[..., Any]]] = []
@@ -230,3 +222,4 @@ for _name, _value in SPECIAL.items():
     setattr(OpMethods, _name, _value)
 for _key, _call in ufunc_methods(OPS.values()).items():
     HANDLERS[_key] = _ufunc_method(_call)
+HANDLERS[np.add, "at"], HANDLERS[np.subtract, "at"] = inplace.add_at, inplace.subtract_at

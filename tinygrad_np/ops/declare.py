@@ -21,7 +21,7 @@ from ..core.modes import current
 from ..core.primitive import Primitive
 from ..core.tensor import Tensor
 
-__all__ = ["OPS", "Op", "composite", "constant", "op", "passthrough"]
+__all__ = ["OPS", "Op", "composite", "constant", "find", "op", "passthrough", "plain"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -122,7 +122,7 @@ def composite(
 def constant(*names: str, method: Sequence[str] = (), operators: dict[str, str] | None = None) -> None:
     """Declare NumPy functions non-differentiable: they run on the arrays, and no gradient flows through them."""
     for name in names:
-        f = _find(name)
+        f = find(name)
         if f is not None:
             _register(
                 _constant(f), name.replace(".", "_"), "constant", name, name if name in method else None, (),
@@ -133,7 +133,7 @@ def constant(*names: str, method: Sequence[str] = (), operators: dict[str, str] 
 def passthrough(*names: str, reads: bool = False) -> None:
     """Declare NumPy functions that answer as for the arrays, in plain values; ``reads``: which hang on the numbers."""
     for name in names:
-        f = _find(name)
+        f = find(name)
         if f is None:
             continue
 
@@ -153,7 +153,7 @@ def plain(x: Any, what: str | None) -> Any:
     return x
 
 
-def _find(name: str) -> Any:
+def find(name: str) -> Any:
     """The function of this dotted name; None if this NumPy is older."""
     f: Any = numpy
     for part in name.split("."):

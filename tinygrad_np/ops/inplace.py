@@ -9,16 +9,16 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.tensor import Tensor
-from .declare import composite, plain
-from .indexing import setitem
+from .declare import composite, find, plain
+from .indexing import scatter, setitem
 from .joining import resize
 from .reduce import as_array, cast
 from .selection import along, bounded
-from .shape import ravel, reshape
+from .shape import broadcast_to, ravel, reshape
 
 
 def _write(name, target, rest, compute):
-    """Bind the Tensor ``target`` to what ``compute()`` gives; let NumPy write into a plain array."""
+    """Bind the Tensor ``target`` to what ``compute()`` gives; let NumPy's function write into a plain array."""
     if type(target) is Tensor:
         target._rebind(compute)
         return
@@ -28,7 +28,7 @@ def _write(name, target, rest, compute):
                 f"np.{name} writes into a plain array, where the gradient of what is written would be lost:"
                 " make that array a Tensor, or build the result with np.where, np.concatenate or indexing"
             )
-    getattr(np, name)(target, *(plain(x, name) for x in rest))
+    find(name)(target, *(plain(x, name) for x in rest))
 
 
 @composite(np=True)
@@ -121,3 +121,21 @@ def fill_diagonal(a, val, wrap=False):
 def fill(a, value):
     """Write ``value`` everywhere."""
     _write("copyto", a, (value,), lambda: setitem(a, ..., value))
+
+
+def add_at(a, indices, b):
+    """``np.add.at``: add ``b`` at an index, where a place named twice is added to twice."""
+
+    def compute():
+        shape = a.data[plain(indices, None)].shape
+        return a + cast(scatter(broadcast_to(b, shape), a.shape, indices), a.dtype)
+
+    _write("add.at", a, (indices, b), compute)
+
+
+def subtract_at(a, indices, b):
+    """``np.subtract.at``, as `add_at`."""
+    if type(a) is Tensor:
+        add_at(a, indices, np.negative(b))
+    else:
+        _write("subtract.at", a, (indices, b), None)
