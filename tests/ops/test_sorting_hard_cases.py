@@ -93,9 +93,10 @@ def test_fields_cannot_be_sorted_by() -> None:
 
 
 def test_a_trace_sorts_other_values_anew() -> None:
-    tape = trace(lambda x: (np.sort(x), np.median(x), np.quantile(x, 0.4), np.partition(x, 1)), np.array([3.0, 1.0, 2.0]))
+    f = lambda x: (np.sort(x), np.median(x), np.quantile(x, 0.4), np.partition(x, 1))
+    tape = trace(f, np.array([3.0, 1.0, 2.0]))
     x = np.array([1.0, 9.0, 5.0])
-    for got, expected in zip(tape(x), (np.sort(x), np.median(x), np.quantile(x, 0.4), np.partition(x, 1)), strict=True):
+    for got, expected in zip(tape(x), f(x), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-15)
     assert not tape.reads
 
@@ -168,7 +169,8 @@ def test_quantile_with_nan() -> None:
     x = [1.0, NAN, 3.0]
     np.testing.assert_array_equal(gradient(lambda t: np.quantile(t, 0.25), x), [0, 1, 0])
     np.testing.assert_array_equal(gradient(lambda t: np.nanquantile(t, 0.25), x), [0.75, 0, 0.25])
-    np.testing.assert_array_equal(gradient(lambda t: np.nanpercentile(t, 25, axis=1), [x, [NAN] * 3]), [[0.75, 0, 0.25], [0] * 3])
+    got = gradient(lambda t: np.nanpercentile(t, 25, axis=1), [x, [NAN] * 3])
+    np.testing.assert_array_equal(got, [[0.75, 0, 0.25], [0, 0, 0]])
 
 
 def test_what_a_quantile_refuses() -> None:

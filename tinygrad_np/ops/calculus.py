@@ -111,7 +111,9 @@ def _spacings(f, given, axes):
     if len(given) == 1 and np.ndim(given[0]) == 0:
         return list(given) * len(axes)
     if len(given) != len(axes):
-        raise TypeError(f"gradient: {len(given)} spacings were given for {len(axes)} axes: one for all, or one for each")
+        raise TypeError(
+            f"gradient: {len(given)} spacings were given for {len(axes)} axes: one for all, or one for each"
+        )
     steps = []
     for axis, h in zip(axes, given, strict=True):
         if np.ndim(h) == 0:
@@ -150,7 +152,9 @@ def gradient(f, *varargs, axis=None, edge_order=1):
     found = []
     for i, h in zip(axes, _spacings(f, varargs, axes), strict=True):
         if f.shape[i] < edge_order + 1:
-            raise ValueError(f"gradient: axis {i} has size {f.shape[i]}; edge_order {edge_order} needs {edge_order + 1}")
+            raise ValueError(
+                f"gradient: axis {i} has size {f.shape[i]}; edge_order {edge_order} needs {edge_order + 1}"
+            )
         kind = _uniform_gradient if np.ndim(h) == 0 else _uneven_gradient
         found.append(cast(np.concatenate(kind(f, h, i, edge_order), axis=i), f.dtype))
     return found[0] if len(axes) == 1 else tuple(found)
@@ -158,8 +162,14 @@ def gradient(f, *varargs, axis=None, edge_order=1):
 
 @composite(
     np=True,
-    samples=[((4,),), ((3, 4), {"dx": 0.5, "axis": 0}), ((2, 3), (3,)), ((2, 3), {"x": np.array([[0.0, 1.0, 3.0]])}), ((2, 3), np.array([[0.1], [0.4]]), {"axis": 0})],
-)  # fmt: skip
+    samples=[
+        ((4,),),
+        ((3, 4), {"dx": 0.5, "axis": 0}),
+        ((2, 3), (3,)),
+        ((2, 3), {"x": np.array([[0.0, 1.0, 3.0]])}),
+        ((2, 3), np.array([[0.1], [0.4]]), {"axis": 0}),
+    ],
+)
 def trapezoid(y, x=None, dx=1.0, axis=-1):
     """Integral of sampled values by the trapezoidal rule; differentiable in the coordinates ``x`` too."""
     y = as_array(y)
@@ -234,7 +244,15 @@ def interp(x, xp, fp, left=None, right=None, period=None):
 # Convolution
 
 
-@op(tex="{0} * {1}", samples=[((4,), (2,), {"mode": "full"}), ((2,), (4,), {"mode": "full"}), ((4,), (2,), {"mode": "valid"}), ((3,), (3,), {"mode": "valid"})])
+@op(
+    tex="{0} * {1}",
+    samples=[
+        ((4,), (2,), {"mode": "full"}),
+        ((2,), (4,), {"mode": "full"}),
+        ((4,), (2,), {"mode": "valid"}),
+        ((3,), (3,), {"mode": "valid"}),
+    ],
+)
 def _convolve(a, v, *, mode):
     """``numpy.convolve``, full or, with a the longer one, valid."""
     return np.convolve(a, v, mode)

@@ -6,6 +6,7 @@ and ``initial=``. Names, order and meaning of the parameters are NumPy's.
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -57,16 +58,15 @@ def normal_axes(axis, ndim):
     """``axis`` as a tuple of non-negative ints."""
     if axis is None:
         return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
     axes = axis if isinstance(axis, tuple) else (axis,)
     return tuple(np.lib.array_utils.normalize_axis_tuple(axes, ndim))
 
 
 def count(shape, axis):
     """How many elements a reduction of this shape takes together."""
-    n = 1
-    for i in normal_axes(axis, len(shape)):
-        n *= shape[i]
-    return n
+    return math.prod(shape[i] for i in normal_axes(axis, len(shape)))
 
 
 def unreduced(g, shape, axis, keepdims):
@@ -90,7 +90,9 @@ def rows(a, axis):
     kept = tuple(i for i in range(a.ndim) if i not in axes)
     if kept + axes != tuple(range(a.ndim)):
         a = np.transpose(a, kept + axes)
-    return a if len(axes) == 1 else np.reshape(a, (*a.shape[: len(kept)], count(a.shape, tuple(range(len(kept), a.ndim)))))
+    if len(axes) != 1:
+        a = np.reshape(a, (*a.shape[: len(kept)], math.prod(a.shape[len(kept) :])))
+    return a
 
 
 def from_rows(r, shape, axis):
@@ -127,7 +129,12 @@ _sum.defvjp(lambda g, _y, _a, *, axis, keepdims: spread(unreduced(g, _a.shape, a
     np=True,
     method=True,
     tex=r"\sum {0}",
-    samples=[*REDUCE, ((2, 3), {"where": MASK[0], "initial": 2.0}), ((2, 3), {"axis": 1, "where": MASK}), ((0, 2), {"axis": 0})],
+    samples=[
+        *REDUCE,
+        ((2, 3), {"where": MASK[0], "initial": 2.0}),
+        ((2, 3), {"axis": 1, "where": MASK}),
+        ((0, 2), {"axis": 0}),
+    ],
 )
 def sum(a, axis=None, dtype=None, keepdims=False, initial=None, where=True):
     """Sum over ``axis``; each element taken in has derivative 1, what ``where=`` leaves out 0."""
@@ -170,7 +177,10 @@ def mean(a, axis=None, dtype=None, keepdims=False, *, where=True):
     return cast(total / n, wide if a.dtype.kind not in "fc" else a.dtype)
 
 
-@op(tex=r"\prod {0}", samples=[*REDUCE, (np.array([2.0, 0.0, 3.0]),), (np.array([[0.0, 2.0, 0.0], [1.5, 0.0, 3.0]]), {"axis": 1})])
+@op(
+    tex=r"\prod {0}",
+    samples=[*REDUCE, (np.array([2.0, 0.0, 3.0]),), (np.array([[0.0, 2.0, 0.0], [1.5, 0.0, 3.0]]), {"axis": 1})],
+)
 def _prod(a, *, axis=None, keepdims=False):
     return np.multiply.reduce(a, axis=axis, keepdims=keepdims)
 
@@ -191,7 +201,12 @@ _prod.defvjp(_prod_vjp)
     np=True,
     method=True,
     tex=r"\prod {0}",
-    samples=[*REDUCE, (np.array([2.0, 0.0, 3.0]),), ((2, 3), {"axis": 0, "where": MASK, "initial": 2.0}), ((0, 2), {"axis": 0})],
+    samples=[
+        *REDUCE,
+        (np.array([2.0, 0.0, 3.0]),),
+        ((2, 3), {"axis": 0, "where": MASK, "initial": 2.0}),
+        ((0, 2), {"axis": 0}),
+    ],
 )
 def prod(a, axis=None, dtype=None, keepdims=False, initial=None, where=True):
     """Product over ``axis``; an element's derivative is the product of the others.
@@ -263,7 +278,7 @@ def _extremum(kernel, pair, worst, a, axis, keepdims, initial, where):
     a = as_array(a)
     if where is not True:
         if initial is None:
-            raise ValueError("a maximum or minimum with where= needs initial= too, as in NumPy: where may take in nothing")
+            raise ValueError("a maximum or minimum with where= needs initial= too: the mask may take in nothing")
         a = np.where(where, a, _in_dtype(worst, a.dtype))
     if initial is None:
         return kernel(a, axis=axis, keepdims=keepdims)
@@ -272,7 +287,12 @@ def _extremum(kernel, pair, worst, a, axis, keepdims, initial, where):
     return pair(kernel(a, axis=axis, keepdims=keepdims), like(initial, a))
 
 
-EXTREMUM = [*REDUCE, ((2, 3), {"initial": 0.1}), ((2, 3), {"axis": 1, "where": MASK, "initial": -0.2}), ((0, 2), {"axis": 0, "initial": 0.5})]
+EXTREMUM = [
+    *REDUCE,
+    ((2, 3), {"initial": 0.1}),
+    ((2, 3), {"axis": 1, "where": MASK, "initial": -0.2}),
+    ((0, 2), {"axis": 0, "initial": 0.5}),
+]
 
 
 @composite(np=("max", "amax"), method=True, tex=r"\max {0}", samples=EXTREMUM)

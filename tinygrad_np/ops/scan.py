@@ -11,7 +11,13 @@ import numpy as np
 from .declare import composite, op
 from .reduce import GAPS, as_array, cast
 
-ALONG = [((3,), {"axis": 0}), ((2, 3), {"axis": 0}), ((2, 3), {"axis": -1}), ((2, 3, 2), {"axis": 1}), ((0, 2), {"axis": 0})]
+ALONG = [
+    ((3,), {"axis": 0}),
+    ((2, 3), {"axis": 0}),
+    ((2, 3), {"axis": -1}),
+    ((2, 3, 2), {"axis": 1}),
+    ((0, 2), {"axis": 0}),
+]
 CUMULATIVE = [*ALONG, ((2, 3),), ((),)]
 ZEROS = np.array([2.0, 0.0, 3.0, 0.0, 1.5])
 
@@ -31,9 +37,12 @@ def _from_behind(c, b, axis):
     return np.flip(_recurrence(shifted(np.flip(c, axis), axis, 1), np.flip(b, axis), axis=axis), axis)
 
 
-@op(tex=r"\operatorname{{recur}}({0}, {1})", samples=[((4,), (4,), {"axis": 0}), ((2, 3), (2, 3), {"axis": 1}), ((3, 2), (3, 2), {"axis": 0})])
+@op(
+    tex=r"\operatorname{{recur}}({0}, {1})",
+    samples=[((4,), (4,), {"axis": 0}), ((2, 3), (2, 3), {"axis": 1}), ((3, 2), (3, 2), {"axis": 0})],
+)
 def _recurrence(c, b, *, axis):
-    """r_j = b_j + c_j r_(j-1), by doubling: after k steps each r_j holds its last 2^k terms. The first c is not used."""
+    """r_j = b_j + c_j r_(j-1), by doubling: after k steps each r_j holds its last 2^k terms. c_0 is not used."""
     c, r = np.moveaxis(np.array(c), axis, 0), np.moveaxis(np.array(b), axis, 0)
     step = 1
     while step < len(r):
@@ -65,9 +74,7 @@ def _cumprod(a, *, axis):
     return np.cumprod(a, axis=axis)
 
 
-_cumprod.defvjp(
-    lambda g, _y, a, *, axis: np.cumprod(shifted(a, axis, 1), axis=axis) * _from_behind(a, g, axis)
-)
+_cumprod.defvjp(lambda g, _y, a, *, axis: np.cumprod(shifted(a, axis, 1), axis=axis) * _from_behind(a, g, axis))
 
 
 def _flat(a, axis):

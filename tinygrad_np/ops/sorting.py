@@ -23,7 +23,11 @@ def _unordered(order):
         raise TypeError("order= sorts by the fields of a structured array, which a Tensor is not")
 
 
-@composite(np=True, tex=r"\operatorname{{sort}} {0}", samples=[((4,),), ((2, 3),), ((3, 2), {"axis": 0}), ((2, 3), {"axis": None})])
+@composite(
+    np=True,
+    tex=r"\operatorname{{sort}} {0}",
+    samples=[((4,),), ((2, 3),), ((3, 2), {"axis": 0}), ((2, 3), {"axis": None})],
+)
 def sort(a, axis=-1, kind=None, order=None, *, stable=None):
     """``a`` sorted along ``axis``; each place of the result hands its gradient to the element it came from.
 
@@ -54,7 +58,7 @@ def partition(a, kth, axis=-1, kind="introselect", order=None):
     kth = tuple(int(k) for k in kth) if np.iterable(kth) else int(kth)
     arranged = _partition(a, kth=kth, axis=axis)
     rank = np.argsort(np.argsort(arranged, axis=axis, kind="stable"), axis=axis)
-    return np.take_along_axis(a, np.take_along_axis(np.argsort(a, axis=axis, kind="stable"), rank, axis=axis), axis=axis)
+    return np.take_along_axis(sort(a, axis=axis), rank, axis=axis)
 
 
 def _in_place(f, name):

@@ -43,7 +43,7 @@ def _std(a, *, axis=None, ddof=0, keepdims=False):
 
 
 def _std_vjp(g, y, a, *, axis, ddof, keepdims):
-    """Deviations are taken twice: equal elements can differ from their rounded mean, and the quotient would blow it up."""
+    """Deviations are taken twice: equal elements can differ from their rounded mean, and the quotient shows it."""
     flat = y == 0
     slope = np.where(flat, 0, g / np.where(flat, 1, y)) * _per_freedom(a.shape, axis, ddof)
     return unreduced(slope, a.shape, axis, keepdims) * _conj(_deviations(_deviations(a, axis), axis))

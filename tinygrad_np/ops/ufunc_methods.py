@@ -6,7 +6,8 @@ Those with an op of their own call it; for any other, the ufunc is applied step 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial, reduce as fold
+from functools import partial
+from functools import reduce as fold
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ ACCUMULATE: dict[np.ufunc, Callable[..., Any]] = {
 
 def ufunc_methods(ops: Iterable[Op]) -> dict[tuple[np.ufunc, str], Callable[..., Any]]:
     """What runs for (ufunc, method): NumPy's parameters, but for ``out=``."""
-    table = {}
+    table: dict[tuple[np.ufunc, str], Callable[..., Any]] = {}
     for o in ops:
         for f in (getattr(np, name, None) for name in o.np):
             if isinstance(f, np.ufunc) and f.nin == 2 and f.nout == 1 and f.signature is None:
@@ -68,7 +69,13 @@ def _reduced(total: Callable[..., Any], a: Any, axis: Any = 0, dtype: Any = None
 
 
 def _reduce(
-    call: Callable[..., Any], f: np.ufunc, a: Any, axis: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
+    call: Callable[..., Any],
+    f: np.ufunc,
+    a: Any,
+    axis: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
 ) -> Any:
     if where is not True:
         raise TypeError(f"np.{f.__name__}.reduce: where= has no rule for a Tensor")
