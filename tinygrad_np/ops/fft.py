@@ -255,8 +255,8 @@ def irfft2(a, s=None, axes=(-2, -1), norm=None):
 
 
 def _shifts(x, axes, halved):
-    axes = tuple(range(x.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
-    return tuple(halved(x.shape[i]) for i in axes), axes
+    axes = range(x.ndim) if axes is None else axes if np.iterable(axes) else (axes,)
+    return tuple(halved(x.shape[i]) for i in axes), tuple(axes)
 
 
 @composite(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import cache
 from math import prod
+from operator import index
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -228,6 +229,7 @@ def lstsq(a, b, rcond=None):
 def matrix_power(a, n):
     """``a`` multiplied by itself ``n`` times, by repeated squaring; of its inverse where n is negative."""
     (a,) = as_arrays(a)
+    n = index(n)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise np.linalg.LinAlgError(f"matrix_power takes square matrices; got shape {a.shape}")
     if n < 0:

@@ -130,7 +130,7 @@ def norm(x, ord=None, axis=None, keepdims=False):
     x = _floating(x)
     if axis is None and ord is None:
         return _norm2(x, keepdims=keepdims)
-    axes = normal_axes(axis if axis is None else tuple(axis) if np.iterable(axis) else int(axis), x.ndim)
+    axes = normal_axes(axis, x.ndim)
     if len(axes) == 1:
         return _vector(x, ord, axes, keepdims)
     if len(axes) == 2:
@@ -151,8 +151,7 @@ def norm(x, ord=None, axis=None, keepdims=False):
 def vector_norm(x, axis=None, keepdims=False, ord=2):
     """Norm of vectors that lie along ``axis``, an int or several; by default of all elements."""
     x = _floating(x)
-    axes = tuple(axis) if np.iterable(axis) else axis
-    return _vector(x, ord, normal_axes(axes, x.ndim), keepdims)
+    return _vector(x, ord, normal_axes(axis, x.ndim), keepdims)
 
 
 @composite(

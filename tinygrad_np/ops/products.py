@@ -59,7 +59,7 @@ def _sizes_differ(a, b):
         hints.append("a @ b.T")
     if len(a) > 1 and len(b) > 1 and b[-1] == a[-2]:
         hints.append("b @ a")
-    text = f"a has shape {a} and b {b}; the inner sizes {a[-1]} and {inner} differ"
+    text = f"the inner sizes {a[-1]} and {inner} differ"
     return text + (f". Did you mean {' or '.join(hints)}?" if hints else "")
 
 
