@@ -199,9 +199,10 @@ def explained(error: Exception, prim: Primitive, xs: Sequence[Any]) -> Exception
     if prim.elementwise and "broadcast" in what:
         width = max(map(len, shapes))
         padded = [(1,) * (width - len(s)) + s for s in shapes]
-        axis = next(i for i in range(-1, -width - 1, -1) if len({s[i] for s in padded} - {1}) > 1)
-        sizes = " and ".join(str(n) for n in dict.fromkeys(s[axis] for s in padded))
-        what = f"these do not broadcast: axis {axis} has sizes {sizes} (equal sizes or 1 are needed)"
+        axis = next((i for i in range(-1, -width - 1, -1) if len({s[i] for s in padded} - {1}) > 1), None)
+        if axis is not None:  # None: one array, and a shape that it does not broadcast to
+            sizes = " and ".join(str(n) for n in dict.fromkeys(s[axis] for s in padded))
+            what = f"these do not broadcast: axis {axis} has sizes {sizes} (equal sizes or 1 are needed)"
     message = f"{prim.name}: {named + ': ' if named else ''}{what} (at {user_line()})"
     try:
         return type(error)(message)
