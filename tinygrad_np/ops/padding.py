@@ -115,7 +115,9 @@ def _widths(pad_width, ndim):
             pairs[axis] = width
         pad_width = pairs
     pairs = _pairs(pad_width, ndim)
-    if pairs.dtype.kind not in "iu" or (pairs < 0).any():
+    if pairs.dtype.kind not in "iu":
+        raise TypeError(f"pad: pad_width takes integers; got {pad_width!r}")
+    if (pairs < 0).any():
         raise ValueError(f"pad: pad_width takes integers of 0 or more; got {pad_width!r}")
     return tuple((int(before), int(after)) for before, after in pairs)
 
@@ -160,10 +162,11 @@ def _reflected_odd(a, widths, skip):
         if period == 0:
             a = pad(a, [(before, after) if i == axis else (0, 0) for i in range(a.ndim)], "edge")
             continue
-        while before or after:  # a period at a time, as far as the elements reach
-            left, right = min(before, period), min(after, period)
-            first = 2 * _edge(a, axis, 0) - _part(a, axis, skip, skip + left)
+        while before or after:  # as far as the elements reach, in whole periods
             n = a.shape[axis]
+            reach = (n - skip) // period * period
+            left, right = min(before, reach), min(after, reach)
+            first = 2 * _edge(a, axis, 0) - _part(a, axis, skip, skip + left)
             last = 2 * _edge(a, axis, 1) - _part(a, axis, n - skip - right, n - skip)
             a = concatenate([_part(first, axis, None, None, -1), a, _part(last, axis, None, None, -1)], axis)
             before, after = before - left, after - right
