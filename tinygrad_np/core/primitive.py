@@ -51,7 +51,7 @@ class Primitive:
         view: bool = False,
     ) -> None:
         self.forward = forward
-        self.name = name or getattr(forward, "__name__", "op")
+        self.name: str = name or getattr(forward, "__name__", "op")
         self.__name__ = self.name
         self.__doc__ = forward.__doc__
         self.__wrapped__ = forward
