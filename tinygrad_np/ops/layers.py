@@ -36,10 +36,10 @@ def _integers(ids, what):
     return ids
 
 
-def _in_range(ids, n, what):
+def in_range(ids, n, what):
     """Integer ``ids`` that lie in [0, n). NumPy would read -1 from the end: here it is an error."""
     ids = _integers(ids, what)
-    if ids.size and (ids.min() < 0 or ids.max() >= n):
+    if ids.size and np.maximum.reduce(ids.astype(np.uintp), axis=None) >= n:  # a negative one is huge there
         wrong = ids[(ids < 0) | (ids >= n)].flat[0]
         raise IndexError(f"{what} lie between 0 and {n - 1} here; got {wrong}")
     return ids
@@ -59,7 +59,7 @@ def embedding(ids, weight, padding_idx=None):
     IndexError
         If an id is negative or no row; a negative one would otherwise silently read from the end.
     """
-    return np.take(weight, _in_range(ids, len(weight), "ids"), axis=0)
+    return np.take(weight, in_range(ids, len(weight), "ids"), axis=0)
 
 
 def _unpadded(rows, ids, _weight, padding_idx):
@@ -100,7 +100,7 @@ def one_hot(ids, num_classes=-1):
         if not ids.size:
             raise ValueError("one_hot: with no ids there is no largest one; give num_classes")
         num_classes = max(int(ids.max()), 0) + 1
-    return (_in_range(ids, num_classes, "ids")[..., None] == np.arange(num_classes)).astype(np.int64)
+    return (in_range(ids, num_classes, "ids")[..., None] == np.arange(num_classes)).astype(np.int64)
 
 
 one_hot.defvjp(None)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.tensor import Tensor
 from .declare import composite, op
-from .elementwise import astype
 from .indexing import getitem
-from .layers import _in_range
-from .nn import _as_given, as_array, log_sigmoid, log_softmax, shifted, sigmoid, softmax
+from .layers import in_range
+from .nn import as_array, as_given, log_sigmoid, log_softmax, shifted, sigmoid, softmax
 
 PAIR = [((2, 3), (2, 3)), ((3,), (3,), {"reduction": "sum"}), ((3,), 0.5, {"reduction": "none"})]
 
@@ -182,61 +182,61 @@ def binary_cross_entropy_with_logits(x, target, weight=None, *, reduction="mean"
 
 CLASSES = [
     ((3, 4), np.array([0, 3, 1])),
-    ((2, 3, 2), np.array([[0, 2], [-100, 1]])),
+    ((2, 3, 2), np.array([[0, 2], [2, 1]])),
     ((4,), np.array(2), {"axis": 0}),
 ]
 
 
-def _classes(target, n, ignore_index):
-    """Class numbers from 0 to n - 1, 0 where they are to be ignored; and where that is."""
-    ignored = target == ignore_index
-    return _in_range(np.where(ignored, 0, target), n, "class numbers"), ignored
-
-
-def _taken(x, target, axis):
-    return np.take_along_axis(x, np.expand_dims(target, axis), axis).squeeze(axis)
+def _at(target, n, axis):
+    """The index that names, for each class number, its place along ``axis``; an error if one is not in [0, n)."""
+    target = in_range(target, n, "class numbers")
+    index = [np.arange(k).reshape(-1, *(1,) * (target.ndim - i - 1)) for i, k in enumerate(target.shape)]
+    index.insert(axis, target)
+    return tuple(index)
 
 
 @op(tex="{0}_{{{1}}}", samples=CLASSES)
-def _pick(x, target, *, axis=1, ignore_index=-100):
-    """The element of x that each class number names along ``axis``, 0 where it is ignored."""
-    target, ignored = _classes(target, x.shape[axis], ignore_index)
-    return np.where(ignored, 0, _taken(x, target, axis))
+def _pick(x, target, *, axis=1):
+    """The element of x that each class number names along ``axis``."""
+    return x[_at(target, x.shape[axis], axis)]
 
 
-@op(tex=r"\operatorname{{place}}({0})", samples=[((3,), np.array([0, 3, -100]), {"classes": 4})])
-def _place(g, target, *, classes, axis=1, ignore_index=-100):
+@op(tex=r"\operatorname{{place}}({0})", samples=[((3,), np.array([0, 3, 3]), {"classes": 4})])
+def _place(g, target, *, classes, axis=1):
     """The transpose of `_pick`: g at its class number along a new axis, 0 elsewhere."""
-    target, ignored = _classes(target, classes, ignore_index)
     y = np.zeros((*g.shape[:axis], classes, *g.shape[axis:]), g.dtype)
-    np.put_along_axis(y, np.expand_dims(target, axis), np.expand_dims(np.where(ignored, 0, g), axis), axis)
+    y[_at(target, classes, axis)] = g
     return y
 
 
-_pick.defvjp(lambda g, _y, _x, target, *, axis, ignore_index: _place(
-    g, target, classes=_x.shape[axis], axis=axis, ignore_index=ignore_index
-), None)  # fmt: skip
-_pick.defjvp(lambda x_dot, _y, _x, target, **options: _pick(x_dot, target, **options), None)
-_place.defvjp(lambda g, _y, _g, target, *, classes, **options: _pick(g, target, **options), None)
+_pick.defvjp(lambda g, _y, _x, target, *, axis: _place(g, target, classes=_x.shape[axis], axis=axis), None)
+_pick.defjvp(lambda x_dot, _y, _x, target, *, axis: _pick(x_dot, target, axis=axis), None)
+_place.defvjp(lambda g, _y, _g, target, *, classes, axis: _pick(g, target, axis=axis), None)
 _place.defjvp(lambda g_dot, _y, _g, target, **options: _place(g_dot, target, **options), None)
 
 
 @op(tex=r"-\ln \operatorname{{softmax}}({0})_{{{1}}}", samples=CLASSES)
-def _cross_entropy(x, target, *, axis=1, ignore_index=-100):
-    """One loss for each class number, 0 where it is ignored; cotangent g (softmax(x) - one_hot(target))."""
-    target, ignored = _classes(target, x.shape[axis], ignore_index)
+def _cross_entropy(x, target, *, axis=1):
+    """One loss for each class number; cotangent g (softmax(x) - one_hot(target))."""
     d = shifted(x, axis)
-    losses = np.log(np.add.reduce(np.exp(d), axis=axis)) - _taken(d, target, axis)
-    return _as_given(np.where(ignored, 0, losses), x)
+    losses = np.log(np.add.reduce(np.exp(d), axis=axis)) - d[_at(target, x.shape[axis], axis)]
+    return as_given(losses, x)
 
 
-def _cross_entropy_vjp(g, _y, x, target, *, axis, ignore_index):
-    g = np.where(target == ignore_index, 0, g)
-    hit = _place(g, target, classes=x.shape[axis], axis=axis, ignore_index=ignore_index)
-    return np.expand_dims(g, axis) * softmax(x, axis) - hit
+def _cross_entropy_vjp(g, _y, x, target, *, axis):
+    hit = _place(g, target, classes=x.shape[axis], axis=axis)
+    return np.expand_dims(g, axis) * softmax(x, axis=axis) - hit
 
 
 _cross_entropy.defvjp(_cross_entropy_vjp, None)
+
+
+def _unignored(target, ignore_index):
+    """Class numbers with 0 in place of what is to be ignored; and where that is, None for nowhere."""
+    ignored = target == ignore_index
+    if type(ignored) is not Tensor and not ignored.any():
+        return target, None
+    return np.where(ignored, 0, target), ignored
 
 
 def _along(weight, axis, ndim):
@@ -244,17 +244,18 @@ def _along(weight, axis, ndim):
     return np.reshape(weight, tuple(-1 if i == axis else 1 for i in range(ndim)))
 
 
-def _class_losses(losses, target, weight, ignore_index, reduction, smooth=None, smoothing=0.0):
+def _class_losses(losses, target, ignored, weight, reduction, smooth=None, smoothing=0.0):
     """Losses of class numbers, weighted by class and reduced: a mean is over the weights of what is not ignored."""
-    valid = target != ignore_index
-    share = None if weight is None else np.where(valid, getitem(weight, np.where(valid, target, 0)), 0)
+    share = None if weight is None else getitem(weight, target)
     losses = losses if share is None else losses * share
-    if smooth is not None:
-        losses = (1 - smoothing) * losses + smoothing * np.where(valid, smooth, 0)
+    losses = losses if smooth is None else (1 - smoothing) * losses + smoothing * smooth
+    if ignored is None and share is None:
+        return _reduced(losses, reduction)
+    losses = losses if ignored is None else np.where(ignored, 0, losses)
 
     def mean():
-        total = np.count_nonzero(valid) if share is None else np.sum(share)
-        return np.sum(losses) / (astype(total, dtype=losses.dtype) if hasattr(total, "dtype") else total)
+        counted = np.ones(losses.shape, losses.dtype) if share is None else share
+        return np.sum(losses) / np.sum(counted if ignored is None else np.where(ignored, 0, counted))
 
     return _reduced(losses, reduction, mean)
 
@@ -283,8 +284,8 @@ def nll_loss(x, target, weight=None, *, ignore_index=-100, reduction="mean"):
     """``-x[target]`` of logarithms of probabilities x, with classes along axis 1; averaged as in `cross_entropy`."""
     x, target = as_array(x), as_array(target)
     axis = _class_axis("nll_loss", x, target)
-    losses = -_pick(x, target, axis=axis, ignore_index=ignore_index)
-    return _class_losses(losses, target, weight, ignore_index, reduction)
+    target, ignored = _unignored(target, ignore_index)
+    return _class_losses(-_pick(x, target, axis=axis), target, ignored, weight, reduction)
 
 
 @composite(
@@ -324,16 +325,16 @@ def cross_entropy(x, target, weight=None, *, ignore_index=-100, reduction="mean"
     x, target = as_array(x), as_array(target)
     soft = target.shape == x.shape and target.dtype.kind == "f"
     axis = min(x.ndim, 2) - 1 if soft else _class_axis("cross_entropy", x, target)
-    if not soft and not label_smoothing:
-        losses = _cross_entropy(x, target, axis=axis, ignore_index=ignore_index)
-        return _class_losses(losses, target, weight, ignore_index, reduction)
-    log_p = log_softmax(x, axis)
-    weighted = log_p if weight is None else log_p * _along(weight, axis, x.ndim)
-    n = x.shape[axis]
     if not soft:
-        losses = -_pick(log_p, target, axis=axis, ignore_index=ignore_index)
-        smooth = -np.mean(weighted, axis=axis)
-        return _class_losses(losses, target, weight, ignore_index, reduction, smooth, label_smoothing)
+        target, ignored = _unignored(target, ignore_index)
+        if not label_smoothing:
+            return _class_losses(_cross_entropy(x, target, axis=axis), target, ignored, weight, reduction)
+    log_p = log_softmax(x, axis=axis)
+    weighted = log_p if weight is None else log_p * _along(weight, axis, x.ndim)
+    if not soft:
+        losses, smooth = -_pick(log_p, target, axis=axis), -np.mean(weighted, axis=axis)
+        return _class_losses(losses, target, ignored, weight, reduction, smooth, label_smoothing)
+    n = x.shape[axis]
     target = target * (1 - label_smoothing) + label_smoothing / n if label_smoothing else target
     certain = (target == 0) & np.isneginf(weighted)  # 0 * -inf: what cannot be and is not expected costs nothing
     losses = -np.sum(target * np.where(certain, 0, weighted), axis=axis)

@@ -267,7 +267,7 @@ def shifted(x, axis):
     return np.subtract(x, top, out=np.zeros_like(x), where=x != top)
 
 
-def _as_given(y, x):
+def as_given(y, x):
     """``y`` in the dtype of ``x``, if that is a floating one."""
     dtype = getattr(x, "dtype", y.dtype)
     return y.astype(dtype, copy=False) if dtype.kind == "f" else y
@@ -288,7 +288,7 @@ def softmax(x, axis=-1):
            [1. , 0. ]])
     """
     e = np.exp(shifted(x, axis))
-    return _as_given(e / np.add.reduce(e, axis=axis, keepdims=True), x)
+    return as_given(e / np.add.reduce(e, axis=axis, keepdims=True), x)
 
 
 def _softmax_product(g, y, _x, *, axis):
@@ -307,7 +307,7 @@ def log_softmax(x, axis=-1):
     A row of -inf is a row of equal logits: -log(n) each.
     """
     d = shifted(x, axis)
-    return _as_given(d - np.log(np.add.reduce(np.exp(d), axis=axis, keepdims=True)), x)
+    return as_given(d - np.log(np.add.reduce(np.exp(d), axis=axis, keepdims=True)), x)
 
 
 log_softmax.defvjp(lambda g, y, _x, *, axis: g - np.exp(y) * np.sum(g, axis=axis, keepdims=True))

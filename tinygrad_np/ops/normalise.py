@@ -21,10 +21,11 @@ from .reduce import count
 def _standardise(x, *, axes, eps=1e-5):
     """x brought to mean 0 and variance 1 over some axes; with its mean and variance, their axes kept at size 1."""
     wide = x.astype(np.float32) if x.dtype == np.float16 else x  # sums of float16 lose too much
-    mean = np.mean(wide, axis=axes, keepdims=True)
-    centred = wide - mean
-    variance = np.mean(np.square(centred), axis=axes, keepdims=True)
-    y = centred / np.sqrt(variance + eps)
+    n = count(x.shape, axes)
+    mean = np.add.reduce(wide, axis=axes, keepdims=True) / n
+    y = wide - mean
+    variance = np.add.reduce(np.square(y), axis=axes, keepdims=True) / n
+    y /= np.sqrt(variance + eps)
     return (y, mean, variance) if wide is x else tuple(v.astype(x.dtype) for v in (y, mean, variance))
 
 
@@ -37,8 +38,9 @@ def _standardise_vjp(g, outputs, _x, *, axes, eps):
     y, _, variance = outputs
     n = count(_x.shape, axes)
     r = 1 / np.sqrt(variance + eps)
-    along_y = 2 * g_variance / (n * r) - r * np.mean(g * y, axis=axes, keepdims=True)
-    return r * g + y * along_y + (g_mean / n - r * np.mean(g, axis=axes, keepdims=True))
+    along_y = 2 * g_variance / r - r * np.add.reduce(g * y, axis=axes, keepdims=True)
+    along_1 = g_mean - r * np.add.reduce(g, axis=axes, keepdims=True)
+    return r * g + y * (along_y / n) + along_1 / n
 
 
 _standardise.defvjp(_standardise_vjp)
@@ -46,8 +48,11 @@ _standardise.defvjp(_standardise_vjp)
 
 def _affine(y, weight, bias, shape):
     """``y * weight + bias``, both brought to ``shape``."""
-    y = y if weight is None else y * np.reshape(weight, shape)
-    return y if bias is None else y + np.reshape(bias, shape)
+    if weight is not None:
+        y = y * (weight if np.shape(weight) == shape else np.reshape(weight, shape))
+    if bias is not None:
+        y = y + (bias if np.shape(bias) == shape else np.reshape(bias, shape))
+    return y
 
 
 def _channels(ndim):
