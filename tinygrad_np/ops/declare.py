@@ -175,7 +175,7 @@ def _constant(f: Any) -> Callable[..., Any]:
         what = p.name if current().traces else None
         if what is not None:
             arrays, params = (args, kwargs) if isinstance(f, numpy.ufunc) else _arguments(f, args, kwargs)
-            if not any(isinstance(x, list | tuple) for x in arrays):
+            if all(map(_is_array, arrays)):
                 y = p(*arrays, **{k: plain(v, what) for k, v in params.items()})
                 one_of_one = type(y) is Tensor and y._record is not None and y._record.primitive is p.item
                 return (y,) if one_of_one else y
@@ -191,6 +191,11 @@ def _constant(f: Any) -> Callable[..., Any]:
     call.__doc__ = f"``numpy.{f.__name__}`` of the arrays; declared non-differentiable."
     call.__name__ = f.__name__
     return call
+
+
+def _is_array(x: Any) -> bool:
+    """Whether an argument can be recorded as one array: not None, and no list with Tensors in it."""
+    return x is not None and not (isinstance(x, list | tuple) and any(type(v) is Tensor for v in x))
 
 
 def _boxed(y: Any, p: Primitive) -> Any:
