@@ -7,5 +7,6 @@
 """
 
 from .drawing import Drawing, draw
+from .renderer import NoRendererError
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "NoRendererError", "draw"]

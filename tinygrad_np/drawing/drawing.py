@@ -49,7 +49,7 @@ class Drawing:
             If the suffix is another one.
         FileNotFoundError
             If the directory is not there.
-        NoRenderer
+        NoRendererError
             If no layout program is installed; it says what to install.
         """
         path = Path(path)
@@ -114,7 +114,9 @@ def draw(x: Tensor | Tape | Callable[..., Any], *args: Any, max_nodes: int = 400
         raise ValueError(f"max_nodes is how many nodes are shown, 2 or more; got {max_nodes}")
     if isinstance(x, Tensor | Tape):
         if args:
-            raise TypeError(f"draw takes example arguments after a function only; got a {type(x).__name__} and {len(args)} more")
+            raise TypeError(
+                f"draw takes example arguments after a function only; got a {type(x).__name__} and {len(args)} more"
+            )
         return Drawing(x if isinstance(x, Tape) else tape_of(x), max_nodes)
     if not callable(x):
         raise TypeError(f"draw takes a Tensor, a Tape, or a function and example arguments; got {type(x).__name__}")

@@ -18,10 +18,10 @@ __all__ = ["Edge", "Kind", "Node", "Picture", "call", "picture_of", "plain"]
 Kind = Literal["parameter", "input", "constant", "op", "elided"]
 
 # Which argument is which says nothing here. An op that is missing only gets its arguments numbered.
-COMMUTES = frozenset(
-    "add multiply maximum minimum fmax fmin hypot logaddexp logaddexp2 equal not_equal logical_and logical_or logical_xor"
-    " bitwise_and bitwise_or bitwise_xor inner vdot".split()
-)
+COMMUTES = {
+    "add", "multiply", "maximum", "minimum", "fmax", "fmin", "hypot", "logaddexp", "logaddexp2", "equal", "not_equal",
+    "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,9 @@ def picture_of(tape: Tape, max_nodes: int) -> Picture:
     shown = keys.keys() if len(keys) <= max_nodes else _ends(ops, leaves, max_nodes - 1)
 
     nodes = [Node(keys[r], _kind(r, inputs, ops), r, r in results) for r in keys if r in shown]
-    if len(shown) < len(keys):
-        nodes.append(Node("elided", "elided", None))
+    if len(shown) < len(keys):  # stands where the first op is missing
+        gap = next(n for n, r in enumerate(keys) if r not in shown)
+        nodes.insert(gap, Node("elided", "elided", None))
     ways: dict[tuple[str, str], list[str]] = {}
     for r in ops:
         head = keys[r] if r in shown else "elided"
@@ -145,9 +146,11 @@ def call(r: Record) -> str:
     said = said if any(p is None for p in r.inputs) else []
     index, defaults = "", prim.defaults or {}
     for k, v in (r.params or {}).items():
-        if k == "template":  # what the ops that index call their index
-            index = f"[{', '.join(map(plain, v))}]"
-        elif k not in defaults or plain(defaults[k]) != plain(v):
+        if k in defaults and plain(defaults[k]) == plain(v):
+            continue
+        if k == "index":
+            index = f"[{', '.join(map(plain, v if isinstance(v, tuple) else (v,)))}]"
+        else:
             said.append(f"{k}={plain(v)}")
     return prim.name + index + (f"({', '.join(said)})" if said else "")
 

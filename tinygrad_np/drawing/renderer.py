@@ -8,13 +8,13 @@ import subprocess
 import sys
 import sysconfig
 
-__all__ = ["FORMATS", "NoRenderer", "rendered"]
+__all__ = ["FORMATS", "NoRendererError", "rendered"]
 
 FORMATS = ("svg", "png", "pdf")
 INSTALL = 'install Graphviz (apt install graphviz, brew install graphviz) or pip install "tinygrad_np[dot]"'
 
 
-class NoRenderer(RuntimeError):
+class NoRendererError(RuntimeError):
     """No program that lays out DOT was found."""
 
 
@@ -25,9 +25,13 @@ def _program(form: str) -> str:
     beside = (os.path.dirname(sys.executable), sysconfig.get_path("scripts"))  # of an environment not activated
     pure = shutil.which("graphviz-pure") or shutil.which("graphviz-pure", path=os.pathsep.join(beside))
     if pure is None:
-        raise NoRenderer(f"drawing {form.upper()} needs a layout program, and neither `dot` nor `graphviz-pure` was found: {INSTALL}")
+        raise NoRendererError(
+            f"{form.upper()} needs a layout program, and neither `dot` nor `graphviz-pure` was found: {INSTALL}"
+        )
     if form == "pdf":
-        raise NoRenderer("PDF needs Graphviz' `dot`, and only `graphviz-pure` was found: install Graphviz, or render .svg or .png")
+        raise NoRendererError(
+            "PDF needs Graphviz' `dot`, and only `graphviz-pure` was found: install Graphviz, or render .svg or .png"
+        )
     return pure
 
 
@@ -36,7 +40,7 @@ def rendered(source: str, form: str, timeout: float = 120) -> bytes:
 
     Raises
     ------
-    NoRenderer
+    NoRendererError
         If no layout program is there, or none that does this format.
     RuntimeError
         If the program fails or is not done after ``timeout`` seconds.
