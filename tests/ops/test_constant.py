@@ -122,6 +122,11 @@ def test_a_trace_follows_what_it_can_and_tells_what_it_reads(f: Any) -> None:
         np.testing.assert_array_equal(g, e)
 
 
+def test_a_tuple_of_one_is_a_tuple_in_a_trace_too() -> None:
+    tape = trace(lambda x: np.nonzero(x[0] > 1)[0], X)
+    np.testing.assert_array_equal(tape(OTHER), [0])
+
+
 def test_questions_of_value_are_noted_by_a_trace_and_questions_of_shape_are_not() -> None:
     assert [what for _, what in trace(lambda x: np.allclose(x, 1) and x, X).reads] == ["allclose"]
     assert trace(lambda x: np.reshape(x, np.shape(x)[::-1]), X).reads == []
