@@ -313,3 +313,11 @@ def test_what_has_no_honest_value_stays_nan() -> None:
     x = leaf(0.0)
     np.sqrt(x**2).sum().backward()
     assert np.isnan(x.grad).all()
+
+
+def test_an_op_with_several_outputs_runs_once() -> None:
+    ran = []
+    op = primitive(lambda x: ran.append(1) or (x * 2, x * 3), name="op").defvjp(lambda g, _y, _x: g[0] * 2 + g[1] * 3)
+    a, b = op(leaf(1.0))
+    (a + b).sum().backward()
+    assert len(ran) == 1

@@ -60,7 +60,7 @@ def apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None)
         raise explained(error, prim, (a,) if n == 1 else (a, b)) from None
     if type(y) is not ndarray:
         if type(y) is tuple:
-            return apply_any(prim, args, params, mode)
+            return apply_any(prim, args, params, mode, ran=y)
         y = np.asarray(y)
     dtype = y.dtype
     if dtype.kind not in "fc":
@@ -99,16 +99,25 @@ def apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None)
 
 
 def apply_any(
-    prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None, mode: Mode, whole: bool = False
+    prim: Primitive,
+    args: tuple[Any, ...],
+    params: dict[str, Any] | None,
+    mode: Mode,
+    *,
+    whole: bool = False,
+    ran: Any = None,
 ) -> Any:
-    """`apply` for any number of arguments and outputs, in any mode; ``whole``: with the hidden outputs."""
+    """`apply` for any number of arguments and outputs, in any mode.
+
+    ``whole``: give the hidden outputs too. ``ran``: what the forward gave, if it has run already.
+    """
     if not any(type(x) is Tensor for x in args):
         y: Any = prim.forward(*args, **(params or {}))
         return visible_of(y[: len(y) - prim.hidden]) if prim.hidden and not whole else y
     parents: list[Record | None] = [x._record if type(x) is Tensor else None for x in args]
     xs = [x._data if type(x) is Tensor else _constant(prim, i, x) for i, x in enumerate(args)]
     try:
-        y = prim.forward(*xs, **(params or {}))
+        y = prim.forward(*xs, **(params or {})) if ran is None else ran
     except Exception as error:
         raise explained(error, prim, xs) from None
     several = type(y) is tuple

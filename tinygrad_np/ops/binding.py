@@ -42,6 +42,7 @@ from . import (  # noqa: F401  # they register
     selection,
     shape,
     sorting,
+    special,
     statistics,
 )
 from .declare import OPS, Op, find

@@ -1,0 +1,88 @@
+"""Functions of one number with a twist: Bessel's I, angles, parts of a number, replacements."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .arithmetic import arctan2, remainder
+from .declare import composite, op
+from .elementwise import degrees, imag, real
+
+
+@op(tex=r"I_{{n}}({0})", samples=[((3,), {"order": 0}), ((2, 3), {"order": 1}), ((3,), {"order": 4})])
+def _bessel(x, *, order):
+    """Modified Bessel function I_n; I_n' = (I_{n-1} + I_{n+1}) / 2 (Abramowitz and Stegun 9.6.26).
+
+    I_0 is NumPy's. The others are the mean of e^(x cos t) cos(n t) over a circle: equal steps converge faster than any
+    power of their number, and 1024 of them reach rounding wherever I_n does not overflow.
+    """
+    if order == 0:
+        return np.i0(x)
+    t = np.arange(1024) * (2 * np.pi / 1024)
+    size = np.abs(x)[..., None]
+    mean = np.mean(np.exp(size * (np.cos(t) - 1)) * np.cos(order * t), axis=-1)
+    return (np.sign(x) ** (order % 2) * np.exp(np.abs(x)) * mean).astype(x.dtype)
+
+
+def _bessel_derivative(_y, x, *, order):
+    return (_bessel(x, order=abs(order - 1)) + _bessel(x, order=order + 1)) / 2
+
+
+_bessel.defderivative(_bessel_derivative)
+
+
+@composite(np=True, tex=r"I_0({0})", samples=[((3,),), ((2, 3),)])
+def i0(x):
+    """Modified Bessel function I_0; dy/dx = I_1(x)."""
+    return _bessel(x, order=0)
+
+
+@composite(np=True, tex=r"\arg {0}", samples=[(np.array([1 + 2j, -1 + 0.5j, 0.3 - 1j]),), ((3,), {"deg": True})])
+def angle(z, deg=False):
+    """Angle of a complex number; of a real one 0 or pi, with derivative 0."""
+    if np.result_type(z).kind != "c":
+        radians = arctan2(np.zeros_like(z), z)
+    else:
+        radians = arctan2(imag(z), real(z))
+    return degrees(radians) if deg else radians
+
+
+@op(tex=r"{0}", samples=[((3,), {"nan": 0.0, "posinf": None, "neginf": None})])
+def _nan_to_num(x, *, nan, posinf, neginf):
+    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
+_nan_to_num.defderivative(lambda _y, x, **_: np.isfinite(x))
+
+
+@composite(np=True, samples=[((3,),), ((2, 3), {"nan": 1.0})])
+def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    """Finite numbers as they are, with derivative 1; NaN and infinities replaced, with derivative 0.
+
+    A Tensor is always copied.
+    """
+    return _nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
+@op(np=True, samples=[((3,),), ((2, 3),), (np.array([-1.5, 2.25, 0.5]),)])
+def modf(x):
+    """Fraction and whole part; the derivative of the fraction is 1, of the whole part 0."""
+    return np.modf(x)
+
+
+modf.defvjp(lambda g, _y, _x: g[0]).defjvp(lambda x_dot, _y, _x: (x_dot, 0 * x_dot))
+
+
+@composite(np=True, samples=[((2, 3), (3,))], domain=(0.3, 2))
+def divmod(x1, x2):
+    """``(x1 // x2, x1 % x2)``; the quotient is a constant, the remainder has derivatives 1 and ``-(x1 // x2)``."""
+    return np.floor_divide(x1, x2), remainder(x1, x2)
+
+
+@composite(np=True, samples=[((3,), (2,)), ((3,), ())])
+def polyval(p, x):
+    """The polynomial with coefficients ``p``, highest power first, at ``x``."""
+    y = 0 * x
+    for i in range(len(p)):
+        y = y * x + p[i]
+    return y
