@@ -52,6 +52,8 @@ def rendered(source: str, form: str, timeout: float = 120) -> bytes:
         raise RuntimeError(
             f"{program} was not done with this drawing after {timeout:g} s: draw fewer nodes, draw(..., max_nodes=100)"
         ) from None
+    except OSError as error:
+        raise RuntimeError(f"{program} could not be run: {error}") from None
     if done.returncode != 0 or not done.stdout:
         said = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
         raise RuntimeError(f"{program} could not make {form.upper()} of this drawing: {said:.400}")
