@@ -149,7 +149,7 @@ _scatter.defvjp(lambda g, _y, _g, *arrays, index, shape, argnum: _read(g, index,
 def _setitem(a, value, *arrays, index):
     array = np.array(a)
     arrays = [np.asarray(i, order="C") for i in arrays]  # of a place named twice, the last in C order wins
-    array[_filled(index, arrays)] = np.asarray(value, order="C") if isinstance(value, np.ndarray) else value
+    array[_filled(index, arrays)] = value
     return array
 
 
