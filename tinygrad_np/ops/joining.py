@@ -11,7 +11,7 @@ from ..core.apply import apply
 from .declare import composite, op
 from .indexing import getitem
 from .reduce import as_array, cast, normal_axes
-from .shape import atleast_1d, atleast_2d, atleast_3d, expand_dims, moveaxis, reshape
+from .shape import atleast_1d, atleast_2d, atleast_3d, moveaxis, reshape
 
 
 @op(tex=r"[{0}, \dots]", samples=[((2, 3), (1, 3), {"axis": 0}), ((2,), (0,), (1,), {"axis": -1})])
@@ -74,7 +74,10 @@ def stack(arrays, axis=0, *, dtype=None, casting="same_kind"):
     shapes = {a.shape for a in arrays}
     if len(shapes) != 1:
         raise ValueError(f"stack: all arrays must have the same shape; got {sorted(shapes) or 'none'}")
-    return concatenate([expand_dims(a, axis) for a in arrays], axis, dtype=dtype, casting=casting)
+    (shape,) = shapes
+    (axis,) = normal_axes(axis, len(shape) + 1)
+    shape = (*shape[:axis], 1, *shape[axis:])
+    return concatenate([reshape(a, shape) for a in arrays], axis, dtype=dtype, casting=casting)
 
 
 def _each(f, arrays):

@@ -82,7 +82,8 @@ def pad(array, pad_width, mode="constant", **kwargs):
             f"pad: mode={getattr(mode, '__name__', mode)} is a function that writes into an array, and so has no"
             " gradient: use one of NumPy's modes by name, or np.concatenate"
         )
-    np.pad(np.zeros(()), 0, mode, **dict.fromkeys(kwargs))  # complains of an unknown mode or option
+    if mode != "constant" or kwargs:
+        np.pad(np.zeros(()), 0, mode, **dict.fromkeys(kwargs))  # complains of an unknown mode or option
     widths = _widths(pad_width, a.ndim)
     if mode == "empty":
         mode = "constant"
