@@ -10,12 +10,10 @@ from tinygrad_np.numeric import (
     differences,
     directional,
     epsilon,
-    from_reals,
     is_analytic,
     jacobian,
     noise,
     rounding,
-    to_reals,
     ulp_distance,
 )
 
@@ -154,15 +152,6 @@ def test_along_gives_a_column_a_direction():
     x = np.array([1.0, 2.0])
     found = along(lambda x: np.array([x[0] * x[1], x[0], x[1]]), x, [np.array([1.0, 0.0]), np.array([1.0, 1.0])])
     assert np.allclose(found.value, [[2, 3], [1, 1], [0, 1]], atol=1e-14)
-
-
-def test_reals_and_back():
-    arrays = [np.array([1 + 2j, 3j]), np.array(5.0), np.zeros((2, 0)), np.array([[1, 2]], np.float32)]
-    flat = to_reals(arrays)
-    assert flat.tolist() == [1, 2, 0, 3, 5, 1, 2]
-    for a, b in zip(arrays, from_reals(flat, arrays), strict=True):
-        assert a.dtype == b.dtype
-        assert np.array_equal(a, b)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "Estimate", "along", "basis", "complex_step", "count_reals", "differences", "directional", "epsilon", "from_reals",
-    "is_analytic", "jacobian", "noise", "random_direction", "rounding", "to_reals", "ulp_distance",
+    "Estimate", "along", "basis", "complex_step", "differences", "directional", "epsilon", "is_analytic", "jacobian",
+    "noise", "random_direction", "rounding", "ulp_distance",
 ]  # fmt: skip
 
 Array = NDArray[Any]
@@ -123,8 +123,8 @@ def noise(f: Function, x: Any, v: Any) -> Array:
     x, v = np.asarray(x), np.asarray(v)
     h = 2.0**-20 * np.sqrt(_reach(x, v) / _widest(v))
     with np.errstate(all="ignore"):
-        table = np.stack([np.asarray(f(x + k * h * v)) for k in range(-3, 4)])
-        floor = np.finfo(_inexact(table.dtype)).eps * np.abs(table[3])
+        table = np.stack([np.asarray(f(x + k * h * v)) for k in range(-5, 6)])
+        floor = np.finfo(_inexact(table.dtype)).eps * np.abs(table[5])
         found = floor
         for k in range(1, 7):
             table = table[1:] - table[:-1]
@@ -165,15 +165,15 @@ def differences(f: Function, x: Any, v: Any, *, scatter: Any = None) -> Estimate
         table = _Table(y.shape, np.result_type(y.dtype, float))
         bends = _Table(y.shape, np.result_type(y.dtype, float), powers=(1, 3, 5))
         h = _reach(x, v) / 8
-        coarseness = epsilon(x.real.dtype if x.dtype.kind in "fc" else float) * float(np.max(np.abs(x), initial=0))
+        coarseness = epsilon(x.dtype if x.dtype.kind in "fc" else float) * max(1.0, float(np.max(np.abs(x), initial=0)))
         for k in range(ROWS if np.any(v) else 0):
             up, down = np.asarray(f(x + h * v)), np.asarray(f(x - h * v))
             slope = (up - down) / (2 * h)
             spread = np.fmax(spread, np.fmax(np.abs(up - y), np.abs(y - down)))
             moved |= (up != y) | (down != y)
             blur = scatter / h + coarseness / (h * widest) * np.abs(slope)  # of the value and of the argument
-            table.add(slope, blur)
-            bends.add((up - 2 * y + down) / h, 2 * blur)
+            table.add(slope, blur, h)
+            bends.add((up - 2 * y + down) / h, 2 * blur, h)
             if k + 1 >= FEWEST and np.all((table.error <= 4 * blur) & (bends.error <= 16 * blur)):
                 break
             if np.all(blur > table.error):
@@ -181,9 +181,11 @@ def differences(f: Function, x: Any, v: Any, *, scatter: Any = None) -> Estimate
             h /= 2
         if not np.any(v):
             table.error[...] = bends.error[...] = 0
-        value, error, jump = table.best, table.error, np.abs(bends.best)
-        # Values that scatter this much jump here, or vary on a finer scale than any step tried.
-        lost = table.diverges() | bends.diverges() | ~np.isfinite(value) | (moved & (scatter > 0.01 * spread))
+        value, error, jump = table.best, table.honest(), np.abs(bends.best)
+        # Values that scatter this much jump here, or vary on a finer scale than any step tried; unless all is rounding.
+        least = 1e3 * coarseness
+        erratic = moved & (scatter > 0.01 * spread) & (scatter > least)
+        lost = table.diverges(least) | bends.diverges(least) | ~np.isfinite(value) | erratic
         error = np.where(lost, np.inf, error)
         kink = (jump > 8 * bends.error) & (jump > 1e-6 * np.abs(value))
     return Estimate(value, error, np.where(kink, jump, 0.0), table.order(), "differences")
@@ -247,17 +249,20 @@ def is_analytic(f: Function, x: Any) -> bool:
     return x.size > 0 and all(directional(f, x, random_direction(x, rng)).method == "complex step" for _ in range(2))
 
 
-def along(f: Function, x: Any, directions: Sequence[Any], *, analytic: bool | None = None) -> Estimate:
+def along(
+    f: Function, x: Any, directions: Sequence[Any], *, analytic: bool | None = None, scatter: Any = None
+) -> Estimate:
     """Derivatives of ``f`` at ``x`` in several directions, stacked along a new last axis.
 
-    ``analytic``: what `is_analytic` says, if it is known.
+    ``analytic`` and ``scatter``: what `is_analytic` and `noise` say, if it is known.
     """
     x = np.asarray(x)
     if not len(directions):
         empty = np.zeros((*np.shape(f(x)), 0))
         return Estimate(empty, empty, empty, float("nan"), "differences")
     analytic = is_analytic(f, x) if analytic is None else analytic
-    scatter = None if analytic else noise(f, x, random_direction(x, np.random.default_rng(0)))
+    if scatter is None and not analytic:
+        scatter = noise(f, x, random_direction(x, np.random.default_rng(0)))
     parts = [complex_step(f, x, v) if analytic else differences(f, x, v, scatter=scatter) for v in directions]
     value, error, jump = (np.stack([p[i] for p in parts], axis=-1) for i in range(3))
     orders = [p.order for p in parts if not np.isnan(p.order)]
@@ -305,28 +310,6 @@ def basis(x: Array) -> list[Array]:
     return directions
 
 
-def to_reals(arrays: Sequence[Array]) -> Array:
-    """All numbers of these arrays as one real vector, complex ones as real and imaginary part."""
-    parts = [np.stack([a.real, a.imag], axis=-1) if a.dtype.kind == "c" else a for a in arrays]
-    return np.concatenate([p.reshape(-1).astype(np.result_type(p, float)) for p in parts])
-
-
-def from_reals(vector: Array, like: Sequence[Array]) -> list[Array]:
-    """The opposite of `to_reals`: arrays with the shapes and dtypes of ``like``."""
-    arrays = []
-    for a in like:
-        n = count_reals([a])
-        part, vector = vector[:n], vector[n:]
-        part = part[0::2] + 1j * part[1::2] if a.dtype.kind == "c" else part
-        arrays.append(part.reshape(a.shape).astype(a.dtype))
-    return arrays
-
-
-def count_reals(arrays: Sequence[Array]) -> int:
-    """How many numbers `to_reals` gives."""
-    return sum(a.size * (2 if a.dtype.kind == "c" else 1) for a in arrays)
-
-
 class _Table:
     """Richardson's extrapolation of values at halved steps, with each element's best entry so far."""
 
@@ -335,10 +318,12 @@ class _Table:
         self.row: list[Array] = []
         self.plain: list[Array] = []
         self.blur: list[Array] = []
+        self.last: list[tuple[list[Array], float]] = []  # rows, and their steps
         self.best = np.zeros(shape, dtype)
         self.error = np.full(shape, np.inf)
+        self.step = np.ones(shape)  # of the best
 
-    def add(self, value: Array, blur: Array) -> None:
+    def add(self, value: Array, blur: Array, h: float) -> None:
         row = [value]
         for power, before in zip(self.powers, self.row, strict=False):
             better = row[-1] + (row[-1] - before) / (2.0**power - 1)
@@ -346,24 +331,33 @@ class _Table:
             gains = apart < self.error  # False for a NaN: a step that left the domain
             self.best = np.where(gains, better, self.best)
             self.error = np.where(gains, apart, self.error)
+            self.step = np.where(gains, h, self.step)
             row.append(better)
         self.row = row
+        self.last = [*self.last[-1:], (row, h)]
         self.plain.append(value)
         self.blur.append(blur)
 
-    def diverges(self) -> Any:
+    def honest(self) -> Array:
+        """The error bound, no smaller than the noise that the last two rows show: the best of many is a lucky draw."""
+        shown = self.error
+        for row, h in self.last:
+            shown = np.fmax(shown, np.min([np.abs(entry - self.best) for entry in row], axis=0) * h / self.step)
+        return np.asarray(np.where(np.isfinite(self.error), shown, np.inf))
+
+    def diverges(self, least: float) -> Any:
         """Where the values grow as the step shrinks, by more than noise: there is no limit."""
         if len(self.plain) < FEWEST:
             return np.zeros(self.best.shape, bool)
         a, b, c = (np.abs(p) for p in self.plain[-3:])
-        return (c > 1.3 * b) & (b > 1.3 * a) & (c > 100 * self.blur[-1])
+        return (c > 1.3 * b) & (b > 1.3 * a) & (c > 100 * self.blur[-1]) & (c * self.last[-1][1] > least)
 
     def order(self) -> float:
         """At which power of the step the plain values approach their limit."""
         gaps = [np.abs(b - a) for a, b in zip(self.plain, self.plain[1:], strict=False)]
         found = []
         for i in range(1, len(gaps)):
-            clear = np.isfinite(gaps[i - 1]) & (gaps[i] > 64 * self.blur[i + 1])
+            clear = np.isfinite(gaps[i - 1]) & (gaps[i - 1] > 0) & (gaps[i] > 64 * self.blur[i + 1])
             if np.any(clear):
                 found.append(float(np.log2(np.sum(gaps[i - 1][clear]) / np.sum(gaps[i][clear]))))
         return found[-1] if found and found[-1] > 0 else float("nan")

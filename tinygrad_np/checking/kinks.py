@@ -183,7 +183,7 @@ def _bends(r: Record, prim: Primitive, xs: list[Any]) -> Kink | None:
         if x.dtype.kind != "f":
             continue
         info = np.finfo(x.dtype)
-        step = np.maximum(4 * info.eps * np.abs(x), np.sqrt(info.tiny))
+        step = np.maximum(4 * info.eps * np.abs(x), info.tiny)
         up, down = (_weights(r, prim, [*xs[:i], x + s, *xs[i + 1 :]]) for s in (step, -step))
         bent = np.zeros(r.shape, bool)
         for a, b in zip(up, down, strict=True):
@@ -194,15 +194,21 @@ def _bends(r: Record, prim: Primitive, xs: list[Any]) -> Kink | None:
                 bent |= np.isfinite(gap) & (gap > np.sqrt(info.eps) * level)  # a smooth one moves by some eps
         if np.any(bent):
             at |= bent
-            middle = tuple(None if a is None or b is None else (a + b) / 2 for a, b in zip(up, down, strict=True))
-            sides += [
-                tuple(None if s is None else np.where(bent, s, h) for s, h in zip(side, here, strict=True))
-                for side in (up, down, middle)
-            ]
+            rising = next(a >= b for a, b in zip(up, down, strict=True) if a is not None and b is not None)
+            # One side of the point, the side of the smaller or larger slope (open or closed intervals), or the middle.
+            for weight_up in (np.ones_like(rising), np.zeros_like(rising), rising, ~rising, np.full(r.shape, 0.5)):
+                side = [None if h is None else _mixed(weight_up, a, b) for a, b, h in zip(up, down, here, strict=True)]
+                sides.append(
+                    tuple(None if s is None else np.where(bent, s, h) for s, h in zip(side, here, strict=True))
+                )
     choices = [side for k, side in enumerate(sides) if not any(_same(side, other) for other in (here, *sides[:k]))]
     if not choices:
         return None
     return Kink(r, int(np.sum(at)), [_elementwise_rule(w) for w in choices])
+
+
+def _mixed(share: Array, a: Any, b: Any) -> Any:
+    return np.where(share == 1, a, np.where(share == 0, b, (a + b) / 2))
 
 
 def _weights(r: Record, prim: Primitive, xs: list[Any]) -> Weights:
