@@ -55,7 +55,9 @@ def test_entries_that_are_cut_off_have_gradient_zero():
     np.testing.assert_array_equal(g[3:], [0, 0])
 
 
-@pytest.mark.parametrize("forth, back", [("fft", "ifft"), ("fft2", "ifft2"), ("fftn", "ifftn"), ("rfft", "irfft"), ("rfftn", "irfftn")])
+@pytest.mark.parametrize(
+    "forth, back", [("fft", "ifft"), ("fft2", "ifft2"), ("fftn", "ifftn"), ("rfft", "irfft"), ("rfftn", "irfftn")]
+)
 def test_there_and_back_is_the_identity(forth, back):
     x, weights = rng.normal(size=(4, 6)), rng.normal(size=(4, 6))
     f = lambda x: np.sum(weights * np.real(getattr(np.fft, back)(getattr(np.fft, forth)(x))))  # noqa: E731
@@ -97,7 +99,9 @@ def test_over_several_axes(name, options):
 
 def test_an_axis_named_twice():
     x = signal("fft", 6).reshape(2, 3)
-    np.testing.assert_allclose(np.fft.fftn(Tensor(x, requires_grad=True), axes=(0, 0)).data, np.fft.fftn(x, axes=(0, 0)))
+    np.testing.assert_allclose(
+        np.fft.fftn(Tensor(x, requires_grad=True), axes=(0, 0)).data, np.fft.fftn(x, axes=(0, 0))
+    )
     assert_gradient(lambda x: np.sum(np.real(np.fft.fftn(x, axes=(0, 0, 1)) * x)), x)
     with pytest.raises(ValueError, match="axis named twice"):
         np.fft.fftn(Tensor(x), s=(2, 2), axes=(0, 0))

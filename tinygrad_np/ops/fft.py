@@ -57,7 +57,8 @@ def _rfft(a, *, axis, norm=None):
 
 
 def _rfft_vjp(g, _y, _a, *, axis, norm):
-    return np.real(_fft(_fit_length(g, n=_a.shape[axis], axis=axis), axes=(axis,), norm=norm))
+    """The rest of the spectrum has no cotangent; of the sum a real signal takes the real part."""
+    return _fft(_fit_length(g, n=_a.shape[axis], axis=axis), axes=(axis,), norm=norm)
 
 
 _rfft.defvjp(_rfft_vjp, linear=True)
