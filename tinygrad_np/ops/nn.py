@@ -257,7 +257,7 @@ def gelu(x, approximate="none"):
     return x * (_normal_cdf(x) if approximate == "none" else _normal_cdf_tanh(x))
 
 
-AXES = [((3,),), ((2, 3),), ((2, 3), {"axis": 0}), ((2, 3, 2), {"axis": 1}), ((2, 1),)]
+AXES = [((3,),), ((2, 3),), ((2, 3), 0), ((2, 3, 2), 1), ((2, 1),)]
 
 
 def shifted(x, axis):

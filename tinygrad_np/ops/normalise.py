@@ -217,7 +217,7 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
 
 @composite(
     tex=r"\frac{{{0}}}{{\|{0}\|}}",
-    samples=[((2, 3),), ((2, 3), {"p": 1.0, "axis": -1}), ((2, 3), {"p": 3.0, "axis": 0}), ((3,), {"axis": 0})],
+    samples=[((2, 3),), ((2, 3), 1.0, -1), ((2, 3), 3.0, 0), ((3,), {"axis": 0})],
 )
 def normalize(x, p=2.0, axis=1, eps=1e-12):
     """``x / max(norm(x), eps)`` along an axis, with the norm of order p; at 0 the derivative is 1 / eps."""
@@ -226,7 +226,7 @@ def normalize(x, p=2.0, axis=1, eps=1e-12):
 
 
 @composite(
-    tex=r"\cos({0}, {1})", samples=[((2, 3), (2, 3)), ((2, 3), (3,), {"axis": -1}), ((3, 2), (3, 1), {"axis": 0})]
+    tex=r"\cos({0}, {1})", samples=[((2, 3), (2, 3)), ((2, 3), (3,), -1), ((3, 2), (3, 1), 0)]
 )
 def cosine_similarity(x1, x2, axis=1, eps=1e-8):
     """``sum(x1 x2) / (max(norm(x1), eps) max(norm(x2), eps))`` along an axis; x1 and x2 broadcast."""
