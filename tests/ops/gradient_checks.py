@@ -6,8 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_np import grad
+from tinygrad_np import Tensor, grad
 from tinygrad_np.numeric import jacobian
+
+
+def leaf(x: Any) -> Tensor:
+    return Tensor(np.asarray(x), requires_grad=True)
+
+
+def real_sum(z: Any) -> Any:
+    """A real number that depends on both parts of ``z``."""
+    return np.sum(np.real(z)) + 0.3 * np.sum(np.imag(z))
+
+
+def square(z: Any) -> Any:
+    """|z|^2, smooth at 0."""
+    return np.real(z) ** 2 + np.imag(z) ** 2
 
 
 def numeric_gradient(f: Any, x: Any) -> Any:

@@ -30,7 +30,7 @@ def matrix(f, x):
 @pytest.mark.parametrize("length", [4, 5])
 @pytest.mark.parametrize("name", ONE_AXIS)
 def test_the_gradient_is_the_transposed_matrix(name, length, n, norm):
-    f = lambda x: getattr(np.fft, name)(x, n, -1, norm)  # noqa: E731
+    f = lambda x: getattr(np.fft, name)(x, n, -1, norm)
     x = signal(name, length)
     y = f(x)
     weights = rng.normal(size=(2, *y.shape))  # of the real and the imaginary part
@@ -56,17 +56,17 @@ def test_entries_that_are_cut_off_have_gradient_zero():
 
 
 @pytest.mark.parametrize(
-    "forth, back", [("fft", "ifft"), ("fft2", "ifft2"), ("fftn", "ifftn"), ("rfft", "irfft"), ("rfftn", "irfftn")]
+    ("forth", "back"), [("fft", "ifft"), ("fft2", "ifft2"), ("fftn", "ifftn"), ("rfft", "irfft"), ("rfftn", "irfftn")]
 )
 def test_there_and_back_is_the_identity(forth, back):
     x, weights = rng.normal(size=(4, 6)), rng.normal(size=(4, 6))
-    f = lambda x: np.sum(weights * np.real(getattr(np.fft, back)(getattr(np.fft, forth)(x))))  # noqa: E731
+    f = lambda x: np.sum(weights * np.real(getattr(np.fft, back)(getattr(np.fft, forth)(x))))
     np.testing.assert_allclose(grad(f)(x), weights, rtol=1e-13)
 
 
 def test_parseval():
     x = signal("fft", 7)
-    energy = lambda x: np.sum(np.abs(np.fft.fft(x, norm="ortho")) ** 2)  # noqa: E731
+    energy = lambda x: np.sum(np.abs(np.fft.fft(x, norm="ortho")) ** 2)
     np.testing.assert_allclose(grad(energy)(x), 2 * x, rtol=1e-13)
 
 
@@ -84,14 +84,14 @@ SEVERAL = [
 @pytest.mark.parametrize("options", SEVERAL, ids=str)
 @pytest.mark.parametrize("name", ["fft2", "ifft2", "rfft2", "irfft2", "fftn", "ifftn", "rfftn", "irfftn"])
 def test_over_several_axes(name, options):
-    f = lambda x: getattr(np.fft, name)(x, **options)  # noqa: E731
+    f = lambda x: getattr(np.fft, name)(x, **options)
     x = rng.normal(size=(3, 4, 3))
     x = x if name.startswith("r") else x + 1j * rng.normal(size=x.shape)
     y = f(x)
     got = f(Tensor(x, requires_grad=True))
     np.testing.assert_allclose(got.data, y, rtol=1e-13, atol=1e-14)
     weights = rng.normal(size=(2, *y.shape))
-    loss = lambda x: np.sum(weights[0] * np.real(f(x))) + np.sum(weights[1] * np.imag(f(x)))  # noqa: E731
+    loss = lambda x: np.sum(weights[0] * np.real(f(x))) + np.sum(weights[1] * np.imag(f(x)))
     # Linear in the real and imaginary parts: the gradient is that of any chord.
     g, v = grad(loss)(x), rng.normal(size=x.shape) + (1j * rng.normal(size=x.shape) if x.dtype.kind == "c" else 0)
     np.testing.assert_allclose(np.real(np.sum(np.conj(g) * v)), loss(x + v) - loss(x), rtol=1e-11)

@@ -132,7 +132,7 @@ def test_einsum_of_every_form(subscripts, shapes, optimize):
             return np.sum(weights * np.einsum(subscripts, *xs[:i], v, *xs[i + 1 :], optimize=optimize))
 
         assert_gradient(f, x)
-        gradient = lambda v, f=f: np.sum(grad(f)(v) * x)  # noqa: E731
+        gradient = lambda v, f=f, x=x: np.sum(grad(f)(v) * x)
         assert_gradient(gradient, x)
 
 
@@ -204,7 +204,7 @@ def test_inner_dot_and_kron_of_all_ranks(a, b):
         expected = f(x, v)
         np.testing.assert_allclose(f(leaf(x), v).data, expected, rtol=1e-13, atol=1e-14)
         weights = rng.normal(size=expected.shape)
-        weighted = lambda x, v, f=f, weights=weights: np.sum(weights * f(x, v))  # noqa: E731
+        weighted = lambda x, v, f=f, weights=weights: np.sum(weights * f(x, v))
         gx, gv = grad(weighted, argnums=(0, 1))(x, v)
         # Bilinear: <g_x, x> is the value itself.
         np.testing.assert_allclose([np.sum(gx * x), np.sum(gv * v)], 2 * [np.sum(weights * expected)], rtol=1e-12)
