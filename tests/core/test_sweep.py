@@ -6,6 +6,7 @@ import gc
 import threading
 import tracemalloc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,6 +144,17 @@ def test_leaf_changed_between_forward_and_backward(change: str) -> None:
     y = (w * w).sum()
     exec(change, {"w": w})
     with pytest.raises(RuntimeError, match=r"'weights' was changed in place after multiply \(recorded at test_sweep"):
+        y.backward()
+
+
+@pytest.mark.parametrize(
+    "view", [np.transpose, lambda w: w[::2], lambda w: np.reshape(w, -1), np.real, lambda w: np.einsum("ij->ji", w)]
+)
+def test_a_view_of_a_changed_leaf_is_found(view: Any) -> None:
+    w = Tensor(np.ones((2, 3)), requires_grad=True)
+    y = np.square(view(w)).sum()
+    w.data -= 1
+    with pytest.raises(RuntimeError, match="'w' was changed in place"):
         y.backward()
 
 

@@ -66,6 +66,8 @@ def apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None)
     if dtype.kind not in "fc":
         return Tensor._of(y, None)
 
+    if (y.base is not None or y is a) and not prim.view:
+        prim.view = any(np.may_share_memory(y, x) for x in (a, b))
     if ra is None and type(a) is ndarray:
         ra = leaf(None, a)
     if rb is None and type(b) is ndarray:
@@ -136,6 +138,10 @@ def apply_any(
             see(prim, xs, visible, None)
         return visible_of([Tensor._of(v, None) for v in (y if whole and several else visible)])
 
+    if not prim.view:
+        prim.view = any(
+            np.may_share_memory(v, x) for v in visible if v.base is not None or any(v is x for x in xs) for x in xs
+        )
     for i, (p, x) in enumerate(zip(parents, xs, strict=True)):
         if p is None and isinstance(x, ndarray):
             parents[i] = mode.traces[0].constant(x) if traced else leaf(None, x)

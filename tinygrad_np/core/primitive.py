@@ -48,7 +48,6 @@ class Primitive:
         singular: bool = False,
         core_dims: int | None = None,
         hidden: int = 0,
-        view: bool = False,
     ) -> None:
         self.forward = forward
         self.name: str = name or getattr(forward, "__name__", "op")
@@ -59,7 +58,7 @@ class Primitive:
         self.singular = singular  # its derivative can be infinite at a finite point
         self.core_dims = core_dims  # axes that do not broadcast; None: the op does not broadcast at all
         self.hidden = hidden  # trailing outputs that only the rules see
-        self.view = view  # the output may share its input's memory, and changes with it
+        self.view = False  # seen to put out views of its input, which change with it
         self.elementwise = False
         self.linear: bool | str = False
         self.derivatives: tuple[Rule | None, ...] = ()
@@ -220,8 +219,6 @@ def primitive(f: Callable[..., Any] | None = None, /, **declared: Any) -> Any:
         Leading axes broadcast, the last ``core_dims`` do not; None: the op does not broadcast.
     hidden
         How many trailing outputs are only for the rules.
-    view
-        The output may share the memory of its input.
 
     Examples
     --------

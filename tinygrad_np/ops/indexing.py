@@ -90,7 +90,6 @@ def _filled(index, arrays):
 
 @op(
     tex="{0}_{{i}}",
-    view=True,
     samples=[((4, 3), {"index": 1}), ((4, 3), {"index": (Ellipsis, None, slice(None, None, -2))})],
 )
 def _getitem(a, *, index):

@@ -20,7 +20,6 @@ from .reduce import as_array, normal_axes, spread, values
 
 @op(
     tex="{0}",
-    view=True,
     samples=[
         ((2, 3), {"shape": (3, 2)}),
         ((2, 3), {"shape": (-1,), "order": "F"}),
@@ -114,7 +113,7 @@ def atleast_3d(*arys):
 # Axes
 
 
-@op(tex=r"{0}^{{\mathsf T}}", view=True, samples=[((2, 3), {"axes": None}), ((2, 3, 4), {"axes": (1, -1, 0)})])
+@op(tex=r"{0}^{{\mathsf T}}", samples=[((2, 3), {"axes": None}), ((2, 3, 4), {"axes": (1, -1, 0)})])
 def _transpose(a, *, axes=None):
     return np.transpose(a, axes)
 
@@ -175,7 +174,7 @@ def matrix_transpose(x):
 # Repetition
 
 
-@op(tex="{0}", view=True, samples=[((3,), {"shape": (2, 3)}), ((2, 1), {"shape": (4, 2, 3)}), ((), {"shape": (2,)})])
+@op(tex="{0}", samples=[((3,), {"shape": (2, 3)}), ((2, 1), {"shape": (4, 2, 3)}), ((), {"shape": (2,)})])
 def _broadcast_to(a, *, shape):
     return np.broadcast_to(a, shape)
 
