@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from string import ascii_letters, ascii_lowercase, ascii_uppercase
 
@@ -159,6 +160,7 @@ def _from_lists(args):
     return text + ("->" + term(args[-1]) if len(args) % 2 else ""), args[0 : 2 * pairs : 2]
 
 
+@lru_cache(maxsize=1024)
 def _explicit(text, shapes):
     """Subscripts with an output and no ellipsis, for operands of these shapes."""
     text = text.replace(" ", "")
@@ -210,7 +212,7 @@ def einsum(*operands, optimize=False, dtype=None, order="K", casting="safe"):
     arrays = as_arrays(*operands)
     if dtype is not None:
         arrays = [astype(a, dtype=np.dtype(dtype)) for a in arrays]
-    return _einsum(*arrays, subscripts=_explicit(text, [a.shape for a in arrays]), optimize=optimize)
+    return _einsum(*arrays, subscripts=_explicit(text, tuple(a.shape for a in arrays)), optimize=optimize)
 
 
 # Products that NumPy names
