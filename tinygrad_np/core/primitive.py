@@ -50,7 +50,7 @@ class Primitive:
         hidden: int = 0,
     ) -> None:
         self.forward = forward
-        self.name: str = name or getattr(forward, "__name__", "op")
+        self.name = str(name or getattr(forward, "__name__", "op"))
         self.__name__ = self.name
         self.__doc__ = forward.__doc__
         self.__wrapped__ = forward

@@ -67,7 +67,8 @@ def handler(call: Callable[..., Any], f: Any) -> Callable[..., Any]:
             names = _positional(f)
             if "out" in names[: len(args)]:
                 at = names.index("out")
-                out, args, kwargs = args[at], args[:at], kwargs | dict(zip(names[at + 1 :], args[at + 1 :], strict=False))
+                later = dict(zip(names[at + 1 :], args[at + 1 :], strict=False))
+                out, args, kwargs = args[at], args[:at], kwargs | later
         kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}
         return store(call(*args, **kwargs), out)
 
@@ -203,6 +204,8 @@ SPECIAL: dict[str, Any] = {
     "compress": selection.method_compress,
     "__getitem__": indexing.getitem,
     "__setitem__": _setitem,
+    "__divmod__": special.divmod,
+    "__rdivmod__": lambda self, other: special.divmod(other, self),
     "T": property(shape.transpose, doc="The axes reversed."),
     "mT": property(lambda t: np.matrix_transpose(t), doc="The last two axes exchanged."),
     "real": property(elementwise.real, doc="Real part."),

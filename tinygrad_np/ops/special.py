@@ -73,6 +73,15 @@ def modf(x):
 modf.defvjp(lambda g, _y, _x: g[0]).defjvp(lambda x_dot, _y, _x: (x_dot, 0 * x_dot))
 
 
+@op(np=True, samples=[((3,),), ((2, 3),)])
+def frexp(x):
+    """Mantissa and exponent of 2; the derivative of the mantissa is 2^-exponent, the exponent is a constant."""
+    return np.frexp(x)
+
+
+frexp.defvjp(lambda g, y, _x: np.ldexp(g[0], -y[1]))
+
+
 @composite(np=True, samples=[((2, 3), (3,))], domain=(0.3, 2))
 def divmod(x1, x2):
     """``(x1 // x2, x1 % x2)``; the quotient is a constant, the remainder has derivatives 1 and ``-(x1 // x2)``."""
