@@ -25,7 +25,8 @@ MODELS = sorted(p.stem for p in (ROOT / "models").glob("[!_]*.py"))
 NAMES = {"pred", "h_relu", "h", "w1", "b1", "w2", "b2"}
 
 
-def problem(batch: int, n_in: int, n_hidden: int, n_out: int, dtype: Any = np.float64, seed: int = 0) -> Any:
+def problem(sizes: tuple[int, int, int, int] = (5, 4, 3, 2), dtype: Any = np.float64, seed: int = 0) -> Any:
+    batch, n_in, n_hidden, n_out = sizes
     rng = np.random.default_rng(seed)
     x, y = rng.standard_normal((batch, n_in)), rng.standard_normal((batch, n_out))
     return two_layer.init(rng, n_in, n_hidden, n_out, dtype), x.astype(dtype), y.astype(dtype)
@@ -63,7 +64,7 @@ def test_every_model_has_the_four_functions(name: str) -> None:
     seed=st.integers(0, 2**32),
 )
 def test_by_hand_is_by_tape(batch: int, n_in: int, n_hidden: int, n_out: int, dtype: Any, seed: int) -> None:
-    params, x, y = problem(batch, n_in, n_hidden, n_out, dtype, seed)
+    params, x, y = problem((batch, n_in, n_hidden, n_out), dtype, seed)
     values = two_layer.forward(params, x) | params
     manual, auto = two_layer.manual_gradients(params, x, y), by_tape(two_layer, params, x, y)[1]
     comparison = compare(manual, auto)
@@ -75,8 +76,8 @@ def test_by_hand_is_by_tape(batch: int, n_in: int, n_hidden: int, n_out: int, dt
 
 
 @pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (5, 4, 3, 2), (3, 6, 1, 4), (1, 5, 7, 2)])
-def test_by_hand_is_what_central_differences_say(sizes: tuple[int, ...]) -> None:
-    params, x, y = problem(*sizes, seed=3)
+def test_by_hand_is_what_central_differences_say(sizes: tuple[int, int, int, int]) -> None:
+    params, x, y = problem(sizes, seed=3)
     manual = two_layer.manual_gradients(params, x, y)
     for name, p in params.items():
         for index in np.ndindex(p.shape):
@@ -89,7 +90,7 @@ def test_by_hand_is_what_central_differences_say(sizes: tuple[int, ...]) -> None
 
 
 def test_the_checker_of_hand_written_gradients_accepts_them() -> None:
-    params, x, y = problem(5, 4, 3, 2)
+    params, x, y = problem()
     check_manual(two_layer.loss, two_layer.manual_gradients, params, x, y)
 
 
@@ -102,7 +103,7 @@ def test_where_h_is_exactly_0_nothing_passes() -> None:
 
 
 def test_forward_and_loss_give_arrays_of_arrays_and_tensors_of_tensors() -> None:
-    params, x, y = problem(5, 4, 3, 2)
+    params, x, y = problem()
     plain = two_layer.forward(params, x)
     leaves = {name: Tensor(p, requires_grad=True) for name, p in params.items()}
     recorded = two_layer.forward(leaves, x)
@@ -115,7 +116,7 @@ def test_forward_and_loss_give_arrays_of_arrays_and_tensors_of_tensors() -> None
 
 
 def test_the_loss_goes_through_the_transforms() -> None:
-    params, x, y = problem(5, 4, 3, 2)
+    params, x, y = problem()
     error, grads = value_and_grad(two_layer.loss)(params, x, y)
     hand_error, manual = by_hand(two_layer, params, x, y)
     assert error == pytest.approx(hand_error)
@@ -136,9 +137,9 @@ def test_by_hand_and_by_tape_agree_at_each_of_500_steps_of_the_article(dtype: An
     params, x, y = article.setting(0)
     start = {name: p.astype(dtype) for name, p in params.items()}
     x, y = x.astype(dtype), y.astype(dtype)
-    trained, errors = {by: copied(start) for by in ("hand", "both")}, {}
+    trained = {by: copied(start) for by in ("hand", "both")}
+    errors: dict[str, list[float]] = {by: [] for by in trained}
     for by, mine in trained.items():
-        errors[by] = []
         for step in descend(two_layer, mine, x, y, epochs=500, rate=1e-6, by=by):  # type: ignore[arg-type]
             errors[by].append(step.error)
             if step.comparison is not None:
@@ -154,10 +155,11 @@ def test_by_hand_and_by_tape_agree_at_each_of_500_steps_of_the_article(dtype: An
 
 
 def test_a_step_reports_the_error_before_its_update() -> None:
-    params, x, y = problem(5, 4, 3, 2)
+    params, x, y = problem()
     start = copied(params)
     (step,) = descend(two_layer, params, x, y, epochs=1, rate=0.01)
-    assert (step.epoch, step.error) == (1, pytest.approx(float(two_layer.loss(start, x, y))))
+    assert step.epoch == 1
+    assert step.error == pytest.approx(two_layer.loss(start, x, y))
     for name, p in params.items():
         np.testing.assert_allclose(p, start[name] - 0.01 * step.gradients[name], rtol=1e-15)
 
@@ -165,7 +167,7 @@ def test_a_step_reports_the_error_before_its_update() -> None:
 def test_a_wrong_derivation_is_reported_and_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     right = two_layer.manual_gradients
     monkeypatch.setattr(two_layer, "manual_gradients", lambda *a: right(*a) | {"w2": 2 * right(*a)["w2"]})
-    params, x, y = problem(5, 4, 3, 2)
+    params, x, y = problem()
     for step in descend(two_layer, params, x, y, epochs=3, rate=0.001, by="both"):
         assert step.comparison is not None
         assert not step.comparison.ok
