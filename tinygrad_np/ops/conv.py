@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def _blocks(n, nbytes):
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
-OPTIONS = [
+OPTIONS: list[dict[str, Any]] = [
     {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1},
     {"stride": (2, 1), "padding": ((1, 0), (1, 1)), "dilation": (1, 2), "groups": 2},
 ]
