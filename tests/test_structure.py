@@ -19,12 +19,14 @@ ROOMS = [
     {"core"},
     {"ops"},
     {"transforms", "anomaly"},
-    {"passes", "numeric", "catalogue", "stubs"},
+    {"passes", "numeric", "catalogue"},
     {"writing"},
     {"checking", "compiling"},
     {"drawing"},
+    {"__init__"},
+    {"stubs"},
     {"cli"},
-    {"__init__", "__main__"},
+    {"__main__"},
 ]
 # Inside core each file imports only from those before it.
 CORE = ["source", "modes", "record", "backward", "array_like", "op_methods", "tensor", "apply", "primitive", "tape"]
@@ -32,6 +34,10 @@ CORE = ["source", "modes", "record", "backward", "array_like", "op_methods", "te
 
 def room(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def is_module(parts: tuple[str, ...]) -> bool:
+    return PACKAGE.joinpath(*parts).is_dir() or PACKAGE.joinpath(*parts).with_suffix(".py").exists()
 
 
 def imports(path: Path) -> list[tuple[str, ...]]:
@@ -50,7 +56,8 @@ def imports(path: Path) -> list[tuple[str, ...]]:
             if node.level:
                 base = here[: len(here) - node.level + 1]
                 parts = (*base, *(node.module.split(".") if node.module else ()))
-                found += [parts] if node.module else [(*parts, a.name) for a in node.names]
+                names = [(*parts, a.name) for a in node.names]
+                found += [parts] if node.module else [n if is_module(n) else ("__init__",) for n in names]
             elif (node.module or "").split(".")[0] == "tinygrad_np":
                 found.append(tuple(node.module.split(".")[1:]) or ("__init__",))
     return found
