@@ -165,13 +165,16 @@ def write_files(console: Console, run: Run, seed: int, out: Path) -> None:
     params, x, y = article.setting(seed)
     leaves = {name: Tensor(p, requires_grad=True, name=name) for name, p in params.items()}
     graph = draw(two_layer.loss(leaves, Tensor(x, name="x"), Tensor(y, name="y")))
-    graph.save(out / "graph.dot")
-    wrote("graph.dot", "what the error is computed from")
-    try:
-        graph.render(out / "graph.svg")
-        wrote("graph.svg", "the same as a picture")
-    except RuntimeError as reason:  # no program to lay it out, or one that failed
-        say(console, f"no graph.svg: {reason}")
+    pictures = (
+        ("graph.dot", graph.save, "what the error is computed from"),
+        ("graph.svg", graph.render, "the same drawn"),
+    )
+    for name, write, what in pictures:
+        try:
+            write(out / name)
+            wrote(name, what)
+        except (ImportError, RuntimeError) as reason:  # a package or a program is missing: it says which
+            say(console, f"no {name}: {reason}")
 
     rows = zip(*(e.tolist() for e in run.errors.values()), strict=True)
     lines = [("epoch", *run.errors), *((epoch, *row) for epoch, row in enumerate(rows, 1))]
@@ -183,7 +186,7 @@ def write_files(console: Console, run: Run, seed: int, out: Path) -> None:
         say(console, 'no errors.png, which takes matplotlib: pip install "tinygrad_np[plot]"')
     else:
         curves(Figure(figsize=(7, 4.2), layout="constrained"), run).savefig(out / "errors.png", dpi=150)
-        wrote("errors.png", "the same as a picture")
+        wrote("errors.png", "the same drawn")
 
 
 def curves(figure: Any, run: Run) -> Any:

@@ -168,6 +168,17 @@ def test_without_renderer_and_matplotlib_it_says_what_to_install(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["errors.csv", "graph.dot"]
 
 
+def test_without_the_package_graphviz_it_says_so(
+    example: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
+) -> None:
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    assert example.main(["--epochs", "1", "--out", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "no graph.dot" in text
+    assert "pip install graphviz" in text
+    assert (tmp_path / "errors.csv").exists()
+
+
 def test_where_only_ascii_can_be_printed_it_prints_ascii(
     example: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
