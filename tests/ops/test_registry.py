@@ -67,7 +67,9 @@ def test_forward_is_numpys(name: str, k: int) -> None:
         if np_name.endswith(".reduce") or isinstance(numpy_function(np_name), type):
             continue
         f = numpy_function(np_name)
-        wrap = [[Tensor(a) for a in x] if isinstance(x, list) and x and isinstance(x[0], np.ndarray) else x for x in c.args]
+        wrap = [
+            [Tensor(a) for a in x] if isinstance(x, list) and x and isinstance(x[0], np.ndarray) else x for x in c.args
+        ]
         wrap = [Tensor(x) if isinstance(x, np.ndarray) and x.dtype.kind in "fc" else x for x in wrap]
         got, expected = f(*wrap, **c.params), f(*c.args, **c.params)
         several = isinstance(expected, tuple | list)
@@ -91,7 +93,7 @@ def test_forward_mode_is_the_transpose_of_reverse(name: str, k: int) -> None:
     rng = np.random.default_rng(1)
     xs = c.floats
     dots = tuple(rng.normal(size=x.shape) + (1j * rng.normal(size=x.shape) if x.dtype.kind == "c" else 0) for x in xs)
-    f = lambda *vs: tuple(c.call(vs))  # noqa: E731  # a tuple of outputs, for both transforms
+    f = lambda *vs: tuple(c.call(vs))  # a tuple of outputs, for both transforms
     ys, y_dots = jvp(f, tuple(xs), dots)
     ws = tuple(np.asarray(rng.normal(size=np.shape(y)), np.result_type(y)) for y in ys)
     gs = vjp(f, *xs)[1](ws)
@@ -111,7 +113,13 @@ def test_second_order(name: str, k: int) -> None:
 
     def along(*xs: Any) -> Any:
         gs = grad(weighted(c), argnums=tuple(range(len(xs))))(*xs)
-        return sum((np.sum(np.real(g) * v + np.imag(g) * v if g.dtype.kind == "c" else g * v) for g, v in zip(gs, vs, strict=True)), 0.0)
+        return sum(
+            (
+                np.sum(np.real(g) * v + np.imag(g) * v if g.dtype.kind == "c" else g * v)
+                for g, v in zip(gs, vs, strict=True)
+            ),
+            0.0,
+        )
 
     got = grad(along, argnums=tuple(range(len(xs))))(*xs)
     assert_close(got, numeric_gradient(along, xs), 1e-5)
