@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tinygrad_np import Tensor, primitive, trace
 from tinygrad_np.core.record import leaf
 from tinygrad_np.core.tape import Tape
-from tinygrad_np.drawing import Drawing, NoRendererError, draw
+from tinygrad_np.drawing import Drawing, draw
 from tinygrad_np.drawing.picture import Picture, plain
 from tinygrad_np.drawing.renderer import rendered
 
@@ -304,6 +304,7 @@ def test_a_long_chain_shows_its_ends_and_says_what_is_left_out():
     assert drawing.source.count("199,602 of 200,001 ops and leaves are not shown") == 2
     keys = {n.key for n in drawing.picture.nodes}
     assert {"leaf1", "op1", "op200000", "elided"} <= keys
+    assert [n.key for n in drawing.picture.nodes].index("elided") == 200  # between the two ends
     joined = {(e.tail, e.head) for e in drawing.picture.edges}
     assert len(joined) == 399  # one chain still
     assert "tape" in str(drawing)
@@ -329,142 +330,11 @@ def test_an_op_with_more_inputs_than_the_limit_is_still_drawn():
 def test_a_tangle_is_laid_out_in_reasonable_time():
     def f(x):
         hs = [x]
-        for i in range(200):
+        for i in range(100):
             hs.append(np.tanh(hs[-1] - hs[i // 2]))
         return np.concatenate(hs)
 
-    assert len(texts_of(rendered(draw(f, np.ones(2)).source, "svg", timeout=100))) > 400
-
-
-def test_save_writes_the_source(tmp_path):
-    drawing = draw(two_layer())
-    path = drawing.save(tmp_path / "net.dot")
-    assert path.read_text(encoding="utf-8") == drawing.source
-    assert [p.name for p in tmp_path.iterdir()] == ["net.dot"]
-
-
-@needs_renderer
-@pytest.mark.parametrize(("suffix", "start"), [("svg", b"<?xml"), ("PNG", b"\x89PNG"), ("pdf", b"%PDF")])
-def test_render_writes_the_format_of_the_suffix(tmp_path, suffix, start):
-    if suffix == "pdf" and which("dot") is None:
-        pytest.skip("PDF needs dot")
-    path = tmp_path / f"net.{suffix}"
-    path.write_text("what was there before")
-    assert draw(two_layer()).render(str(path)) == path
-    assert path.read_bytes().startswith(start)
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
-
-
-def test_render_refuses_what_it_cannot_write(tmp_path):
-    drawing = draw(two_layer())
-    with pytest.raises(ValueError, match=r"\.svg, \.png or \.pdf.*'net\.bmp'"):
-        drawing.render("net.bmp")
-    with pytest.raises(ValueError, match=r"save\(\) writes DOT"):
-        drawing.render("net.dot")
-    with pytest.raises(FileNotFoundError, match=r"no directory .*nowhere.*net\.svg"):
-        drawing.render(tmp_path / "nowhere" / "net.svg")
-    with pytest.raises(FileNotFoundError, match="no directory"):
-        drawing.save(tmp_path / "nowhere" / "net.dot")
-
-
-def program(directory: Path, name: str, script: str) -> None:
-    path = directory / name
-    path.write_text(f"#!{PYTHON}\n{script}\n")
-    path.chmod(0o755)
-
-
-@pytest.fixture
-def bare(monkeypatch, tmp_path):
-    """An environment in which no layout program is found, but in the directory given."""
-    place = tmp_path / "bin"
-    place.mkdir()
-    monkeypatch.setenv("PATH", str(place))
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python" / "python"))
-    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path / "scripts"))
-    return place
-
-
-ANSWERS = "import sys; sys.stdin.buffer.read(); print('{name}', *sys.argv[1:])"
-
-
-def test_dot_comes_first_then_graphviz_pure(bare):
-    program(bare, "graphviz-pure", ANSWERS.format(name="pure"))
-    assert rendered("digraph {}", "svg") == b"pure -Tsvg\n"
-    with pytest.raises(NoRendererError, match=r"PDF needs Graphviz' `dot`"):
-        rendered("digraph {}", "pdf")
-    program(bare, "dot", ANSWERS.format(name="dot"))
-    assert rendered("digraph {}", "svg") == b"dot -Tsvg\n"
-    assert rendered("digraph {}", "pdf") == b"dot -Tpdf\n"
-
-
-def test_graphviz_pure_is_found_beside_python(bare):
-    beside = Path(sys.executable).parent
-    beside.mkdir()
-    program(beside, "graphviz-pure", ANSWERS.format(name="pure"))
-    assert rendered("digraph {}", "png") == b"pure -Tpng\n"
-
-
-def test_without_a_renderer_render_says_what_to_install(bare, tmp_path):
-    drawing = draw(two_layer())
-    with pytest.raises(NoRendererError, match=r"neither `dot` nor `graphviz-pure`.*pip install") as caught:
-        drawing.render(tmp_path / "net.svg")
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "net.svg").exists()
-    assert drawing._repr_mimebundle_() == {"text/plain": str(drawing.tape)}
-    assert drawing.save(tmp_path / "net.dot").exists()
-
-
-@pytest.mark.parametrize(
-    ("script", "said"),
-    [
-        ("import sys; sys.exit('out of ink')", "out of ink"),
-        ("", "exit status 0"),
-        ("raise SystemExit(3)", "exit status 3"),
-    ],
-)
-def test_a_renderer_that_fails_leaves_what_was_there(bare, tmp_path, script, said):
-    program(bare, "dot", script)
-    path = tmp_path / "net.svg"
-    path.write_text("before")
-    drawing = draw(two_layer())
-    with pytest.raises(RuntimeError, match=said):
-        drawing.render(path)
-    assert path.read_text() == "before"
-    assert "image/svg+xml" not in drawing._repr_mimebundle_()
-
-
-def test_a_renderer_that_does_not_end_is_stopped(bare):
-    program(bare, "dot", "import time; time.sleep(60)")
-    with pytest.raises(RuntimeError, match=r"not done .* after 0\.2 s.*max_nodes"):
-        rendered("digraph {}", "svg", timeout=0.2)
-
-
-def test_a_write_that_fails_leaves_no_fragment(monkeypatch, tmp_path):
-    def full(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="disk full"):
-        draw(two_layer()).save(tmp_path / "net.dot")
-    assert not list(tmp_path.iterdir())
-
-
-@needs_renderer
-def test_a_notebook_shows_svg_and_text():
-    drawing = draw(two_layer())
-    bundle = drawing._repr_mimebundle_()
-    assert any("h_relu" in text for text in texts_of(bundle["image/svg+xml"].encode()))
-    assert bundle["text/plain"] == str(drawing.tape)
-
-
-def test_a_notebook_never_sees_an_error(monkeypatch):
-    drawing = draw(two_layer())
-    monkeypatch.setitem(sys.modules, "graphviz", None)
-    assert drawing._repr_mimebundle_() == {"text/plain": str(drawing.tape)}
-    with pytest.raises(ImportError, match="pip install graphviz"):
-        _ = drawing.source
-    monkeypatch.setattr(Tape, "__str__", lambda _: 1 / 0)
-    assert drawing._repr_mimebundle_() == {"text/plain": "<Drawing of 8 ops and 6 leaves>"}
+    assert len(texts_of(rendered(draw(f, np.ones(2)).source, "svg", timeout=100))) > 200
 
 
 def test_what_cannot_be_drawn_is_said():
@@ -474,9 +344,3 @@ def test_what_cannot_be_drawn_is_said():
         draw(two_layer(), np.ones(3))
     with pytest.raises(TypeError, match="after a function only"):
         draw(Tape([], [], [leaf(np.ones(2))]), 3)
-
-
-def test_graphviz_is_loaded_when_first_used():
-    program = "import sys, tinygrad_np.drawing; sys.exit('graphviz' in sys.modules)"
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    assert subprocess.run([sys.executable, "-c", program], env=env, check=False).returncode == 0
