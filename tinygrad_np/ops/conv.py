@@ -52,7 +52,7 @@ def out_sizes(sizes, kernel, stride, padding, dilation):
 def taps(kernel, stride, dilation, out):
     """For each place in the window, in order: the index of what the windows see there."""
     for tap in product(*map(range, kernel)):
-        yield (..., *(slice(t * d, t * d + s * (n - 1) + 1, s) for t, s, d, n in zip(tap, stride, dilation, out)))
+        yield (..., *(slice(t * d, t * d + s * n, s) for t, s, d, n in zip(tap, stride, dilation, out)))
 
 
 def _windows(x, kernel, stride, dilation, out):

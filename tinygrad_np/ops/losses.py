@@ -338,4 +338,4 @@ def cross_entropy(x, target, weight=None, *, ignore_index=-100, reduction="mean"
     target = target * (1 - label_smoothing) + label_smoothing / n if label_smoothing else target
     certain = (target == 0) & np.isneginf(weighted)  # 0 * -inf: what cannot be and is not expected costs nothing
     losses = -np.sum(target * np.where(certain, 0, weighted), axis=axis)
-    return _reduced(losses, reduction, lambda: np.sum(losses) / (x.size // n))
+    return _reduced(losses, reduction)
