@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gradient_checks import assert_gradient, leaf, numeric_gradient, real_sum, square
 
-from tinygrad_np import grad
+from tinygrad_np import check_grads, grad
 
 rng = np.random.default_rng(0)
 
@@ -52,6 +52,23 @@ def test_of_a_matrix_that_is_not_symmetric_one_triangle_is_read(f, read):
     g = grad(lambda a: np.sum(weights * f(a)))(a)
     np.testing.assert_array_equal(g, read(g))
     np.testing.assert_allclose(g, numeric_gradient(lambda a: np.sum(weights * f(a)), a), rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_of_a_matrix_stored_as_a_triangle_that_is_read(upper):
+    """However small the elements beside the diagonal are."""
+    a = np.eye(3) + 1e-3 * SYMMETRIC
+    stored = np.triu(a) if upper else np.tril(a)
+    f = lambda a: np.linalg.cholesky(a, upper=upper)
+    np.testing.assert_allclose(f(leaf(stored)).data, f(a), rtol=1e-14)
+    g = grad(lambda a: np.sum(f(a)))(stored)
+    half = grad(lambda a: np.sum(f(a)))(a)
+    np.testing.assert_allclose(g, 2 * (np.triu(half) if upper else np.tril(half)) - np.diag(np.diag(half)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("a", [SYMMETRIC, 2 * np.eye(3), np.array([[0.5, 0.1], [0.1, 0.5]])])
+def test_the_checker_agrees_with_the_symmetric_gradient(a):
+    check_grads(np.linalg.cholesky, (a,))
 
 
 def test_cholesky_of_a_product():

@@ -64,11 +64,13 @@ def _skew(x):
 @primitive(name="reading")
 def _reading(a, *, lower):
     """How much of an element and how much of its mirror image is read, as a weight of the element."""
-    n = a.shape[-1]
-    apart = np.abs(a - conj(a.mT)).max(axis=(-2, -1), initial=0, keepdims=True)
-    symmetric = apart <= 0.01 * np.abs(a).max(axis=(-2, -1), initial=0, keepdims=True)
-    one = _half_lower(n)
-    return np.where(symmetric, np.float32(0.5), one if lower else one.T)
+    below = _half_lower(a.shape[-1])
+    one = below if lower else below.T
+    axes = {"axis": (-2, -1), "keepdims": True}
+    gap, largest = (np.abs(x).max(**axes, initial=0) for x in (a - conj(a.mT), a))
+    own, other = (np.count_nonzero(a * (one == part), **axes) for part in (1, 0))
+    symmetric = (gap <= largest / 3) & ((other > 0) | (own < 2))
+    return np.where(symmetric, np.float32(0.5), one)
 
 
 _reading.defvjp(None)
@@ -81,9 +83,10 @@ _reading.defvjp(None)
 def as_hermitian(a, *, lower):
     """``a`` read as a symmetric (Hermitian) matrix.
 
-    Where the two triangles agree to a hundredth of the largest element, their mean is read and both share the gradient,
-    which is then symmetric, as in PyTorch and JAX. Otherwise one triangle is read, as by NumPy, and has all of it. (Of
-    a plain array NumPy always reads one triangle: to compare with differences, take those of f((a + a.mT) / 2).)
+    Where the two triangles agree, but for a third of the largest element, their mean is read and both share the
+    gradient, which is then symmetric, as in PyTorch and JAX. Where they do not, or one is left empty, the triangle that
+    NumPy reads is read and has all of it. (A third, and one element in an empty triangle, leave room for finite
+    differences, which move one element at a time.)
     """
     p = _reading(a, lower=lower) * a
     return p + conj(p.mT)
