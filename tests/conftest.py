@@ -1,7 +1,6 @@
-"""Shared by all tests: the helper modules beside them are importable."""
+"""Shared by all tests."""
 
-import sys
-from pathlib import Path
+import os
 
-for folder in ("", "ops"):
-    sys.path.insert(0, str(Path(__file__).parent / folder))
+# Before numpy is imported: two workers with two BLAS threads each would fight over two cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
