@@ -81,3 +81,19 @@ def test_several_outputs() -> None:
     tape = tape_of([x * 2, x + 1])
     assert len(tape.outputs) == 2
     assert [v.tolist() for v in tape(np.array([3.0, 4.0]))] == [[6.0, 8.0], [4.0, 5.0]]
+
+
+def test_a_value_from_outside_is_a_constant_of_the_trace() -> None:
+    w = Tensor(np.ones(3), requires_grad=True)
+    outside = np.exp(w)
+    tape = trace(lambda x: x * outside, np.ones(3))
+    tape.check()
+    assert "outside: " in str(tape)
+    np.testing.assert_allclose(tape(np.ones(3) * 2), 2 * np.e)
+
+
+def test_the_name_of_a_traces_result_is_not_the_ops() -> None:
+    result = trace(np.tanh, np.ones(2))
+    gradient = grad(lambda x: np.sum(np.tanh(x)))
+    assert [r.name for r in result.records] == [None]
+    assert "gradient" not in str(trace(gradient, np.ones(2)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from .modes import PLAIN, Mode, current
 from .record import ABSENT, MANY, Notes, Record, clock, leaf
-from .source import PACKAGE, user_frame, user_line
+from .source import caller, user_line
 from .tensor import Tensor
 
 if TYPE_CHECKING:
@@ -86,14 +86,12 @@ def apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None)
     r.diff = True
     r.notes = None
     frame = _getframe(2)
-    code = frame.f_code
-    if code is not _users.code:  # a training loop calls from one place; anywhere else, look
-        while code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
-            frame = frame.f_back
-            code = frame.f_code
-        _users.code = code
-    r.code = code
-    r.lasti = frame.f_lasti
+    if frame.f_code is _users.code:  # a training loop calls from one place; from anywhere else, look
+        r.code = frame.f_code
+        r.lasti = frame.f_lasti
+    else:
+        r.code, r.lasti = caller(frame)
+        _users.code = r.code
     t = _new(Tensor)
     t._data = y
     t._record = r
@@ -178,8 +176,7 @@ def item_record(r: Record, i: int, v: ndarray, mode: Mode) -> Record:
 
 
 def locate(r: Record, mode: Mode) -> None:
-    frame = user_frame()
-    r.code, r.lasti = frame.f_code, frame.f_lasti
+    r.code, r.lasti = caller(_getframe(1))
     r.notes = Notes(scope=mode.scope) if mode.scope else None
     for trace in mode.traces:
         trace.records.append(r)

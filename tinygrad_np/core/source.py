@@ -12,17 +12,31 @@ from sys import _getframe
 from types import CodeType
 from typing import Any
 
-__all__ = ["PACKAGE", "assigned_name", "line_number", "user_frame", "user_line"]
+__all__ = ["assigned_name", "caller", "line_number", "user_frame", "user_line"]
 
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+CORE = os.path.dirname(os.path.abspath(__file__))
+PACKAGE = os.path.dirname(CORE) + os.sep
+INDIRECT = (PACKAGE + "transforms", os.path.join(CORE, "backward.py"), os.path.join(CORE, "tape.py"))
 
 
-def user_frame() -> Any:
+def user_frame(frame: Any = None) -> Any:
     """The innermost frame that is not this package's."""
-    frame: Any = _getframe(1)
+    frame = frame or _getframe(1)
     while frame.f_code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
         frame = frame.f_back
     return frame
+
+
+def caller(frame: Any) -> tuple[CodeType, int]:
+    """Code and offset of the user's instruction that ran this op; ~offset if a transform or a sweep stands between.
+
+    What such an instruction stores is the transform's result, not the op's.
+    """
+    between = False
+    while frame.f_code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
+        between = between or frame.f_code.co_filename.startswith(INDIRECT)
+        frame = frame.f_back
+    return frame.f_code, ~frame.f_lasti if between else frame.f_lasti
 
 
 def user_line() -> str:
@@ -33,12 +47,15 @@ def user_line() -> str:
 
 def line_number(code: CodeType, offset: int) -> int | None:
     """The line of the instruction at ``offset``."""
+    offset = offset if offset >= 0 else ~offset
     return next((line for start, stop, line in code.co_lines() if start <= offset < stop), None)
 
 
 def assigned_name(code: CodeType, offset: int) -> str | None:
     """The name the next instruction stores to: ``h`` for ``h = x @ w``, ``self.h = ...``, ``cache["h"] = ...``."""
     loaded: list[str] = []
+    if offset < 0:
+        return None
     for step in dis.get_instructions(code):
         op = step.opname
         if step.offset <= offset or op == "CACHE":

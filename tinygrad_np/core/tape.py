@@ -46,23 +46,19 @@ class Tape:
 
     @property
     def constants(self) -> list[Record]:
-        """Leaves that are read and are no inputs, in the order of first use."""
-        known = set(self.inputs)
+        """What is read and comes from outside, in the order of first use."""
+        known = {*self.inputs, *self.records}
         used = [p for r in self.records for p in r.inputs if p is not None] + self.outputs
-        return list(dict.fromkeys(p for p in used if p.primitive is None and p not in known))
+        return list(dict.fromkeys(p for p in used if p not in known))
 
     def labels(self) -> dict[Record, str]:
         """A short unique name for each record: the user's name for a leaf, ``%3`` for the rest."""
         labels: dict[Record, str] = {}
-        taken: set[str] = set()
+        taken: dict[str, int] = {}
         for i, r in enumerate((*self.inputs, *self.constants)):
-            label = base = r.name or (f"x{i}" if r in self.inputs else f"c{i - len(self.inputs)}")
-            n = 1
-            while label in taken:
-                n += 1
-                label = f"{base}_{n}"
-            taken.add(label)
-            labels[r] = label
+            base = r.name or (f"x{i}" if i < len(self.inputs) else f"c{i - len(self.inputs)}")
+            taken[base] = taken.get(base, 0) + 1
+            labels[r] = base if taken[base] == 1 else f"{base}_{taken[base]}"
         return labels | {r: f"%{i}" for i, r in enumerate(self.records, 1)}
 
     def __call__(self, *values: Any, watch: Callable[[Record, Any], object] | None = None) -> Any:
@@ -76,7 +72,7 @@ class Tape:
         env: dict[Record, Any] = dict(zip(self.inputs, values, strict=True))
         for r in self.constants:
             env[r] = r.y
-            if r.y is None:
+            if not isinstance(r.y, np.ndarray):
                 env[r] = next(
                     (x for q in self.records for p, x in zip(q.inputs, q.values, strict=True) if p is r), None
                 )
@@ -118,7 +114,9 @@ class Tape:
     def __str__(self) -> str:
         labels = self.labels()
         leaves = [(labels[r], r) for r in (*self.inputs, *self.constants)]
-        lines = [f"{label}: {_kind(r, self)} {_type(r)}" for label, r in leaves]
+        inputs = set(self.inputs)
+        kinds = ("parameter" if r.diff else "input" if r in inputs else "constant" for _, r in leaves)
+        lines = [f"{label}: {kind} {_type(r)}" for (label, r), kind in zip(leaves, kinds, strict=True)]
         rows = []
         for r in self.records:
             args = [repr(x) if p is None else labels[p] for p, x in zip(r.inputs, r.values, strict=True)]
@@ -210,10 +208,6 @@ def trace(f: Callable[..., Any], *args: Any) -> Tape:
         for t in (result if isinstance(result, tuple | list) else (result,))
     ]
     return Tape([t._record for t in inputs if t._record is not None], running.records, outputs, running.reads)
-
-
-def _kind(r: Record, tape: Tape) -> str:
-    return "parameter" if r.diff else "input" if r in tape.inputs else "constant"
 
 
 def _type(r: Record) -> str:
