@@ -38,7 +38,7 @@ def _geometry(name, dims, x, kernel_size, stride, padding, dilation, ceil_mode):
 
 @op(samples=())
 def _first_max(x, *, kernel, stride, padding, dilation):
-    """Where the first maximum of each window is, counted through the last axes of x; a NaN is a maximum."""
+    """Where the first maximum of each window is, counted through all of x; a NaN is a maximum."""
     sizes = x.shape[x.ndim - len(kernel) :]
     out = out_sizes(sizes, kernel, stride, padding, dilation)
     seen = list(taps(kernel, stride, dilation, out))
@@ -56,6 +56,8 @@ def _first_max(x, *, kernel, stride, padding, dilation):
         np.copyto(found, places[at], where=hit)
     if found.size and found.min() < 0:
         raise ValueError(f"a window of {kernel}, dilated by {dilation}, sees nothing but padding of {sizes}")
+    lead = x.shape[: x.ndim - len(kernel)]
+    found += np.arange(0, x.size, prod(sizes)).reshape(*lead, *(1,) * len(kernel))
     return found
 
 
@@ -71,11 +73,8 @@ def _max_pool(dims, x, kernel_size, stride, padding, dilation, ceil_mode, return
     x = as_array(x)
     options = _geometry(f"max_pool{dims}d", dims, x, kernel_size, stride, padding, dilation, ceil_mode)
     found = _first_max(x, **dict(zip(("kernel", "stride", "padding", "dilation"), options)))
-    lead = x.shape[:-dims]
-    starts = np.arange(prod(lead)).reshape(*lead, *(1,) * dims) * prod(x.shape[-dims:])
-    y = getitem(np.reshape(x, -1), np.reshape(found + starts, -1))
-    y = np.reshape(y, found.shape)
-    return (y, found) if return_indices else y
+    y = getitem(np.reshape(x, -1), found)
+    return (y, found % prod(x.shape[-dims:])) if return_indices else y
 
 
 @composite(tex=MAX_POOL, samples=[((2, 2, 4), 2), ((2, 6), {**ODD, "dilation": 2})])
