@@ -131,7 +131,7 @@ def dropout(x, p=0.5, training=True, *, rng=None):
     >>> import numpy as np
     >>> import tinygrad_np as tg
     >>> tg.dropout(np.ones(5), 0.5, rng=np.random.default_rng(0))
-    array([2., 0., 0., 0., 2.])
+    array([2., 2., 2., 0., 0.])
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p is a probability, from 0 to 1; got {p}")
