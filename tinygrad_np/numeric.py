@@ -176,7 +176,7 @@ def differences(f: Function, x: Any, v: Any, *, scatter: Any = None) -> Estimate
             bends.add((up - 2 * y + down) / h, 2 * blur, h)
             if k + 1 >= FEWEST and np.all((table.error <= 4 * blur) & (bends.error <= 16 * blur)):
                 break
-            if np.all(blur > table.error):
+            if k + 1 >= FEWEST and np.all(blur > table.error):
                 break
             h /= 2
         if not np.any(v):
@@ -333,6 +333,9 @@ class _Table:
             self.error = np.where(gains, apart, self.error)
             self.step = np.where(gains, h, self.step)
             row.append(better)
+        gap = np.min([np.abs(entry - self.best) for entry in row], axis=0)
+        refuted = np.isfinite(self.error) & (gap > 8 * (self.error + blur))  # two wide steps agreed by accident
+        self.error = np.where(refuted, gap, self.error)
         self.row = row
         self.last = [*self.last[-1:], (row, h)]
         self.plain.append(value)

@@ -178,9 +178,11 @@ class _Claim:
         terms = np.max(np.abs(u)[:, None] * np.abs(J), axis=0)  # of the sum over outputs
         if not self.every_v:  # and of the sum over inputs
             terms = np.maximum(terms, np.max(np.abs(got)) / np.sqrt(self.x.size))
-        relative = epsilon(*dtypes) ** (2 / 3) * np.max(np.abs(expected))
-        floor = self.blur(u) + rounding(1, 1.0, *dtypes) * np.max(np.abs(self.J))
-        return np.asarray(rounding(self.n, 1.0, *dtypes) * terms + relative + floor)
+        eps = epsilon(*dtypes)
+        relative = eps ** (2 / 3) * np.max(np.abs(expected))
+        # What cancels inside a coarse computation is not seen from outside: more room there.
+        floor = 8 * eps * np.max(np.abs(self.J)) + (8 * eps if eps < 1e-15 else eps ** (2 / 3)) * self.scale(u)
+        return np.asarray(rounding(self.n, 1.0, *dtypes) * terms + relative + floor + self.blur(u))
 
     def blur(self, u: Array) -> float:
         """What is left of a derivative that is 0: it cannot be known better than rounding lets the outputs be known."""
@@ -188,7 +190,7 @@ class _Claim:
         return 32 * float(np.abs(u) @ (np.abs(moved) + self.scatter)) / self.reach
 
     def scale(self, u: Array) -> float:
-        """A derivative as large as the outputs over the argument: far below it, three digits are not asked for."""
+        """A derivative as large as the outputs over the argument: one far below it is known the less."""
         return float(np.max(np.abs(u))) * max(map(_largest, self.problem.wide_ys)) / self.reach
 
     def hold(self, mode: str) -> None:

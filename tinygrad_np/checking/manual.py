@@ -92,7 +92,7 @@ def check_manual(
         except Exception as error:  # what works on the input given may have no meaning on another
             skipped.append(f"{label}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
     merged = [_worst(name, done) for name in dict.fromkeys(r.name for t in done for r in t.comparison.rows)]
-    notes = [_tried(done), *(f"not tried {s}" for s in skipped), *_unknown(done), *_blind(done, rows)]
+    notes = [_tried(done), *(f"not tried {s}" for s in skipped), *_unknown(done), *_blind(done, rows, bool(data))]
     notes += dict.fromkeys(note for t in done for note in t.comparison.notes)
     return Comparison(tuple(merged), tuple(notes))
 
@@ -214,9 +214,11 @@ def _unknown(done: list[_Trial]) -> list[str]:
     ]
 
 
-def _blind(done: list[_Trial], rows: int) -> list[str]:
+def _blind(done: list[_Trial], rows: int, data: bool) -> list[str]:
     """Which mistakes none of these inputs could have shown."""
     notes, thin = [], []
+    if data and all(t.rows is None for t in done):
+        notes.append("the number of rows was not varied: a size written as a number would not show")
     if rows and max(t.rows or rows for t in done) == 1:
         notes.append("one row only: a missing 1/N or a missing sum over the rows would not show")
     for name in done[0].tape:

@@ -35,8 +35,17 @@ class Problem:
     def of_one(self, i: int) -> Callable[[Array], Array]:
         """All outputs as one vector, as a function of argument ``i``, the others held in double precision."""
         pairs = any(y.dtype.kind == "c" for y in self.ys)
-        join = to_reals if pairs else lambda ys: np.concatenate([y.reshape(-1) for y in ys])
-        return lambda x: join(_values(self.call, [*self.wide[:i], x, *self.wide[i + 1 :]]))
+        shapes = [y.shape for y in self.ys]
+
+        def run(x: Array) -> Array:
+            ys = _values(self.call, [*self.wide[:i], x, *self.wide[i + 1 :]])
+            if [y.shape for y in ys] != shapes:
+                raise ValueError(
+                    f"check_grads: the shapes of the output change near {self.inputs[i]}: no derivative there"
+                )
+            return to_reals(ys) if pairs else np.concatenate([y.reshape(-1) for y in ys])
+
+        return run
 
     def flat(self, *xs: Any) -> tuple[Any, ...]:
         return tuple(self.call(xs))
