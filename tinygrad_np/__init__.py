@@ -13,6 +13,7 @@ from typing import Any
 
 from .anomaly import detect_anomaly
 from .core.modes import enable_grad, no_grad, observe, scope
+from .core.op_methods import OpMethods
 from .core.primitive import Primitive, elementwise, primitive
 from .core.record import Record
 from .core.tape import Tape, tape_of, trace
@@ -39,7 +40,7 @@ __all__ = [
 ]  # fmt: skip
 
 globals().update(public_names())  # relu, softmax, sum, ...: each block of ops/ says which
-Tensor.tape = tape_of  # type: ignore[attr-defined]  # core/tape.py stands above core/tensor.py
+OpMethods.tape = tape_of  # type: ignore[method-assign]  # core/tape.py stands above core/tensor.py
 
 
 def __getattr__(name: str) -> Any:
@@ -62,4 +63,4 @@ def _repr_mimebundle_(self: Any, include: Any = None, exclude: Any = None) -> di
     return bundle | {"text/plain": repr(self)} if isinstance(self, Tensor) else bundle
 
 
-Tensor._repr_mimebundle_ = Tape._repr_mimebundle_ = _repr_mimebundle_  # type: ignore[attr-defined]
+OpMethods._repr_mimebundle_ = Tape._repr_mimebundle_ = _repr_mimebundle_  # type: ignore[method-assign, attr-defined]  # as above

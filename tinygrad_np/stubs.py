@@ -56,7 +56,7 @@ def _package() -> str:
     from . import _LAZY
 
     lines += [f"from .{module} import {name} as {name}" for name, module in _LAZY.items()]
-    lines += ["", "__version__: str", ""]
+    lines += ["", "__version__: str", "_LAZY: dict[str, str]", ""]
     for name, call in sorted(public_names().items()):
         lines += [f"def {name}({', '.join(_parameters(call))}) -> Any: ..."]
     return "\n".join(lines) + "\n"

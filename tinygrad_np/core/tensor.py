@@ -279,7 +279,7 @@ class Tensor(ArrayLike, OpMethods):
         if data.dtype != self._data.dtype:
             if not np.can_cast(data.dtype, self._data.dtype, "same_kind"):
                 raise TypeError(f"an in-place result of {data.dtype} does not fit a Tensor of {self._data.dtype}")
-            cast = Tensor._of(data, record).astype(self._data.dtype)  # type: ignore[attr-defined]  # bound by ops
+            cast = Tensor._of(data, record).astype(self._data.dtype)
             data, record = cast._data, cast._record
         self._data, self._record = data, record
         return self

@@ -85,7 +85,7 @@ def _ufunc_handler(call: Callable[..., Any], f: np.ufunc) -> Callable[..., Any]:
         out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
         where, dtype = kwargs.pop("where", True), kwargs.pop("dtype", None)
         if dtype is not None:
-            args = tuple(np.asarray(x, dtype) if not isinstance(x, Tensor) else x.astype(dtype) for x in args)  # type: ignore[attr-defined]  # bound below
+            args = tuple(np.asarray(x, dtype) if not isinstance(x, Tensor) else x.astype(dtype) for x in args)
         result = call(*args, **{k: v for k, v in kwargs.items() if k not in ("casting", "order", "subok")})
         if where is not True:
             if out is None:

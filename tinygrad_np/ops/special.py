@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.primitive import Primitive
 from .arithmetic import arctan2, remainder
 from .declare import composite, op
 from .elementwise import degrees, imag, real
@@ -45,6 +46,18 @@ def angle(z, deg=False):
     else:
         radians = arctan2(imag(z), real(z))
     return degrees(radians) if deg else radians
+
+
+_sign = Primitive(np.sign, name="sign").defvjp(None).broadcasting()
+
+
+@composite(np=True, tex=r"\operatorname{{sign}} {0}", samples=[(np.array([1 + 2j, -1 + 0.5j, 0.3 - 1j]),), ((3,),)])
+def sign(x):
+    """-1, 0 or 1, with derivative 0; of a complex number ``x / |x|``, with its derivative."""
+    if np.result_type(x).kind != "c":
+        return _sign(x)
+    size = np.abs(x)
+    return x / np.where(size == 0, 1, size)
 
 
 @op(tex=r"{0}", samples=[((3,), {"nan": 0.0, "posinf": None, "neginf": None})])
