@@ -36,6 +36,7 @@ SMOOTH = {
     "near a kink": (lambda x: np.maximum(x, 0), 1e-3, 1.0),
     "a bend in the second derivative": (lambda x: x * np.abs(x), 0.0, 0.0),
     "steps of a wider grid agree by accident": (lambda x: np.fmod(1.82233102, x), 0.36034996, -5.0),
+    "aliased": (lambda x: np.sin(1000 * x), -48.25449011518327, 1000 * np.cos(48254.49011518327)),
     "float32 inside": (lambda x: np.sin(x.astype(np.float32)).astype(float), 1.0, np.cos(1.0)),
 }
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,21 +118,19 @@ def ulp_distance(a: Any, b: Any) -> Array:
 def noise(f: Function, x: Any, v: Any) -> Array:
     """How far the values of ``f`` scatter around a smooth function near ``x``: the rounding errors inside it.
 
-    High differences of values on a fine grid leave nothing of a smooth function (J. J. Moré and S. M. Wild,
-    'Estimating computational noise', 2011). So a cast to float32 deep inside ``f`` is seen.
+    What a polynomial of degree 5 leaves of values at points close together, unevenly spaced: on an even grid rounding
+    errors can lie on a line. So a cast to float32 deep inside ``f`` is seen.
     """
     x, v = np.asarray(x), np.asarray(v)
     h = 2.0**-20 * np.sqrt(_reach(x, v) / _widest(v))
+    ts = np.random.default_rng(0).uniform(-4, 4, 12)
+    Q = np.linalg.qr(np.vander(ts, 6))[0]
     with np.errstate(all="ignore"):
-        table = np.stack([np.asarray(f(x + k * h * v)) for k in range(-5, 6)])
-        floor = np.finfo(_inexact(table.dtype)).eps * np.abs(table[5])
-        found = floor
-        for k in range(1, 7):
-            table = table[1:] - table[:-1]
-            if k >= 4:
-                factor = np.prod(np.arange(1.0, k + 1) / np.arange(k + 1.0, 2 * k + 1))  # (k!)^2 / (2k)!
-                found = np.fmax(found, np.sqrt(factor * np.mean(np.abs(table) ** 2, axis=0)))
-    return np.asarray(found)
+        y = np.asarray(f(x))
+        moved = np.stack([np.asarray(f(x + t * h * v)) - y for t in ts]).reshape(len(ts), -1)
+        left = moved - Q @ (Q.T @ moved)
+        found = np.sqrt(np.sum(np.abs(left) ** 2, axis=0) / (len(ts) - 6)).reshape(y.shape)
+        return np.asarray(np.fmax(found, _eps(y) * np.abs(y)))
 
 
 def differences(f: Function, x: Any, v: Any, *, scatter: Any = None) -> Estimate:
@@ -159,36 +158,50 @@ def differences(f: Function, x: Any, v: Any, *, scatter: Any = None) -> Estimate
     x, v = np.asarray(x), np.asarray(v)
     with np.errstate(all="ignore"):
         y = np.asarray(f(x))
-        scatter = np.asarray(noise(f, x, v) if scatter is None else scatter)
-        widest = _widest(v)
-        spread, moved = np.abs(y), np.zeros(y.shape, bool)
-        table = _Table(y.shape, np.result_type(y.dtype, float))
-        bends = _Table(y.shape, np.result_type(y.dtype, float), powers=(1, 3, 5))
-        h = _reach(x, v) / 8
-        coarseness = epsilon(x.dtype if x.dtype.kind in "fc" else float) * max(1.0, float(np.max(np.abs(x), initial=0)))
-        for k in range(ROWS if np.any(v) else 0):
-            up, down = np.asarray(f(x + h * v)), np.asarray(f(x - h * v))
-            slope = (up - down) / (2 * h)
-            spread = np.fmax(spread, np.fmax(np.abs(up - y), np.abs(y - down)))
-            moved |= (up != y) | (down != y)
-            blur = scatter / h + coarseness / (h * widest) * np.abs(slope)  # of the value and of the argument
-            table.add(slope, blur, h)
-            bends.add((up - 2 * y + down) / h, 2 * blur, h)
-            if k + 1 >= FEWEST and np.all((table.error <= 4 * blur) & (bends.error <= 16 * blur)):
-                break
-            if k + 1 >= FEWEST and np.all(blur > table.error):
-                break
-            h /= 2
         if not np.any(v):
-            table.error[...] = bends.error[...] = 0
-        value, error, jump = table.best, table.honest(), np.abs(bends.best)
-        # Values that scatter this much jump here, or vary on a finer scale than any step tried; unless all is rounding.
-        least = 1e3 * coarseness
-        erratic = moved & (scatter > 0.01 * spread) & (scatter > least)
-        lost = table.diverges(least) | bends.diverges(least) | ~np.isfinite(value) | erratic
-        error = np.where(lost, np.inf, error)
-        kink = (jump > 8 * bends.error) & (jump > 1e-6 * np.abs(value))
-    return Estimate(value, error, np.where(kink, jump, 0.0), table.order(), "differences")
+            return Estimate(np.zeros(y.shape), np.zeros(y.shape), np.zeros(y.shape), float("nan"), "differences")
+        scatter = np.asarray(noise(f, x, v) if scatter is None else scatter)
+        reach = _reach(x, v)
+        found, steps = _ladder(f, x, v, y, scatter, reach / 8)
+        # A function that oscillates fast may look smooth at steps that are near multiples of its period.
+        h = 1.4e-5 * reach
+        probe = (np.asarray(f(x + h * v)) - np.asarray(f(x - h * v))) / (2 * h)
+        room = found.error + 64 * scatter / h + 0.01 * np.abs(probe)
+        alias = (steps > h) & (np.abs(found.value - probe) > room)
+        if np.any(alias):
+            finer, _ = _ladder(f, x, v, y, scatter, reach / 1400)
+            value, error, jump = (np.where(alias, a, b) for a, b in zip(finer[:3], found[:3], strict=True))
+            found = Estimate(value, error, jump, finer.order, "differences")
+    return found
+
+
+def _ladder(f: Function, x: Array, v: Array, y: Array, scatter: Array, h: float) -> tuple[Estimate, Array]:
+    """Extrapolate from steps ``h``, ``h / 2``, ...; also the step that each element was taken from."""
+    spread, moved = np.abs(y), np.zeros(y.shape, bool)
+    table, bends = _Table(y, range(2, 2 * COLUMNS, 2)), _Table(y, (1, 3, 5))
+    coarseness = _eps(x) * max(1.0, float(np.max(np.abs(x), initial=0)))
+    for k in range(ROWS):
+        up, down = np.asarray(f(x + h * v)), np.asarray(f(x - h * v))
+        slope = (up - down) / (2 * h)
+        spread = np.fmax(spread, np.fmax(np.abs(up - y), np.abs(y - down)))
+        moved |= (up != y) | (down != y)
+        # Of the values, near x and where they were taken, and of the argument.
+        blur = np.fmax(scatter, _eps(y) * np.fmax(np.abs(up), np.abs(down))) / h
+        blur = blur + coarseness / (h * _widest(v)) * np.abs(slope)
+        table.add(slope, blur, h)
+        bends.add((up - 2 * y + down) / h, 2 * blur, h)
+        done = np.all((table.error <= 4 * blur) & (bends.error <= 16 * blur)) or np.all(blur > table.error)
+        if k + 1 >= FEWEST and done:
+            break
+        h /= 2
+    # Values that scatter this much jump here, or vary on a finer scale than any step tried; unless all is rounding.
+    least = 1e3 * coarseness
+    erratic = moved & (scatter > 0.01 * spread) & (scatter > least)
+    lost = table.diverges(least) | bends.diverges(least) | ~np.isfinite(table.best) | erratic
+    jump = np.abs(bends.best)
+    kink = (jump > 8 * bends.error) & (jump > 1e-6 * np.abs(table.best))
+    error = np.where(lost, np.inf, table.honest())
+    return Estimate(table.best, error, np.where(kink, jump, 0.0), table.order(), "differences"), table.step
 
 
 def complex_step(f: Function, x: Any, v: Any) -> Estimate:
@@ -234,19 +247,24 @@ def directional(f: Function, x: Any, v: Any, *, scatter: Any = None) -> Estimate
     'differences'
     """
     real = differences(f, x, v, scatter=scatter)
-    stepped = _try_complex_step(f, x, v)
-    return stepped if stepped is not None and _confirms(real, stepped) else real
+    if np.all(np.isfinite(real.error)) and not np.any(real.jump):
+        with suppress(Exception):  # f is anybody's function: whatever it raises, it does not take complex numbers
+            stepped = complex_step(f, x, v)
+            if np.all(np.abs(real.value - stepped.value) <= 2 * real.error + stepped.error):
+                return stepped
+    return real
 
 
-def is_analytic(f: Function, x: Any) -> bool:
+def is_analytic(f: Function, x: Any, *, scatter: Any = None) -> bool:
     """Whether a complex step gives the derivatives of ``f`` at ``x``.
 
     Tried along two random directions that move every element, against `differences`: what is not analytic in any
-    element shows there.
+    element shows there. ``scatter``: what `noise` says, if it is known.
     """
     x = np.asarray(x)
     rng = np.random.default_rng(0)
-    return x.size > 0 and all(directional(f, x, random_direction(x, rng)).method == "complex step" for _ in range(2))
+    probes = [random_direction(x, rng) for _ in range(2)]
+    return x.size > 0 and all(directional(f, x, v, scatter=scatter).method == "complex step" for v in probes)
 
 
 def along(
@@ -260,9 +278,8 @@ def along(
     if not len(directions):
         empty = np.zeros((*np.shape(f(x)), 0))
         return Estimate(empty, empty, empty, float("nan"), "differences")
-    analytic = is_analytic(f, x) if analytic is None else analytic
-    if scatter is None and not analytic:
-        scatter = noise(f, x, random_direction(x, np.random.default_rng(0)))
+    scatter = noise(f, x, random_direction(x, np.random.default_rng(0))) if scatter is None else scatter
+    analytic = is_analytic(f, x, scatter=scatter) if analytic is None else analytic
     parts = [complex_step(f, x, v) if analytic else differences(f, x, v, scatter=scatter) for v in directions]
     value, error, jump = (np.stack([p[i] for p in parts], axis=-1) for i in range(3))
     orders = [p.order for p in parts if not np.isnan(p.order)]
@@ -313,7 +330,8 @@ def basis(x: Array) -> list[Array]:
 class _Table:
     """Richardson's extrapolation of values at halved steps, with each element's best entry so far."""
 
-    def __init__(self, shape: tuple[int, ...], dtype: Any, powers: tuple[int, ...] = tuple(range(2, 2 * COLUMNS, 2))):
+    def __init__(self, y: Array, powers: Sequence[int]) -> None:
+        shape, dtype = y.shape, np.result_type(y.dtype, float)
         self.powers = powers  # of the step, in the error of what is extrapolated
         self.row: list[Array] = []
         self.plain: list[Array] = []
@@ -371,22 +389,9 @@ def _reach(x: Array, v: Array) -> float:
     return max(1.0, float(np.max(np.abs(x[v != 0]), initial=0))) / _widest(v)
 
 
+def _eps(x: Array) -> float:
+    return epsilon(x) or epsilon(float)
+
+
 def _widest(v: Array) -> float:
     return float(np.max(np.abs(v), initial=0)) or 1.0
-
-
-def _inexact(dtype: Any) -> Any:
-    return dtype if dtype.kind in "fc" else float
-
-
-def _confirms(real: Estimate, stepped: Estimate) -> bool:
-    if not np.all(np.isfinite(real.error)) or np.any(real.jump):
-        return False
-    return bool(np.all(np.abs(real.value - stepped.value) <= 2 * real.error + stepped.error))
-
-
-def _try_complex_step(f: Function, x: Any, v: Any) -> Estimate | None:
-    try:
-        return complex_step(f, x, v)
-    except Exception:  # f is anybody's function: whatever it raises, it does not take complex numbers
-        return None

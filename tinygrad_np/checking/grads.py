@@ -112,8 +112,8 @@ class _Claim:
     ) -> None:
         self.problem, self.i, self.given, self.taken = problem, i, given, taken
         self.f, self.x, self.like = problem.of_one(i), problem.wide[i], problem.xs[i]
-        self.analytic = is_analytic(self.f, self.x)
         self.scatter = noise(self.f, self.x, random_direction(self.x, rng))
+        self.analytic = is_analytic(self.f, self.x, scatter=self.scatter)
         n, m = count_reals([self.like]), count_reals(problem.ys)
         self.n = max(n, m)
         self.reach = max(1.0, _largest(self.x))
