@@ -149,6 +149,17 @@ def test_checkpoint_gives_the_same_gradients_of_any_order() -> None:
     np.testing.assert_allclose(*second, rtol=1e-12)
 
 
+def test_checkpoint_does_not_draw_again() -> None:
+    x = np.ones(1000)
+
+    def loss(v, wrap):
+        rng = np.random.default_rng(0)
+        return np.sum(wrap(lambda u: tg.dropout(np.sin(u), 0.5, rng=rng))(v) ** 2)
+
+    plain, checked = (grad(loss)(x, wrap) for wrap in (lambda f: f, checkpoint))
+    np.testing.assert_array_equal(plain, checked)
+
+
 def test_checkpoint_keeps_only_its_inputs() -> None:
     import tracemalloc
 

@@ -39,7 +39,6 @@ class Sparse:
 def sweep(
     roots: Sequence[Record],
     seeds: Sequence[Any],
-    *,
     targets: Sequence[Record] | None = None,
     lift: Lift | None = None,
     observers: Sequence[Observer] = (),
@@ -51,15 +50,14 @@ def sweep(
     gradient comes out non-finite and a singular op was met, the sweep runs once more, masked.
     """
     masked = bool(observers)  # they are to see each record once
-    with np.errstate(all="ignore"):  # a warning here would point into the engine; detect_anomaly points at the op
-        found, swept, singular = _pass(roots, seeds, targets, lift, observers, masked)
-        if singular and not masked and not all(map(_finite, found.values())):
-            found, swept, _ = _pass(roots, seeds, targets, lift, observers, True)
+    found, swept, singular = _pass(roots, seeds, targets, lift, observers, masked)
+    if singular and not masked and not all(map(_finite, found.values())):
+        found, swept, _ = _pass(roots, seeds, targets, lift, observers, True)
     if not retain:
         for r in swept:
             r.free()
     for r in found:
-        if r.dtype is not None and r.dtype.kind == "c":
+        if r.dtype.kind == "c":
             found[r] = np.conjugate(found[r])
     return found
 
@@ -76,71 +74,82 @@ def _pass(
     oldest = 1 if targets is None else max((r.seq for r in wanted), default=-np.inf)  # what is older leads to none
     found: dict[Record, Any] = {}
     swept: list[Record] = []
-    singular = False
+    quiet = None  # the error state to come back to, once a singular op has been met
     pending: dict[Record, Any] = {}
     for r, seed in zip(roots, seeds, strict=True):
-        _add(pending, r, np.conjugate(seed) if r.dtype.kind == "c" else seed)
+        _add(found if r.primitive is None else pending, r, np.conjugate(seed) if r.dtype.kind == "c" else seed)
     heap = [(r.seq, r) for r in pending]
     heapify(heap)
 
-    while heap:
-        seq, r = heappop(heap)
-        prim, notes = r.primitive, r.notes
-        if prim is None or (notes is not None and notes.owner is not None) or (wanted and r in wanted):
-            found[r] = pending[r]
-            if prim is None or seq == oldest:
-                del pending[r]  # and no local name for it: `exclusive` counts references
-                for see in observers:
-                    see(r, found[r], ())
-                continue
-        g, y, p1, params = pending.pop(r), r.y, r.p1, r.params
-        if y is FREED:
-            raise RuntimeError(_spent(r))
-        if p1 is ABSENT:
-            parents, xs = (r.p0,), (r.x0,)  # type: tuple[Any, ...], tuple[Any, ...]
-        elif p1 is MANY:
-            parents, xs = r.p0, r.x0
-        else:
-            parents, xs = (r.p0, p1), (r.x0, r.x1)
-        if y is None:
-            y = r  # stands in: shape and dtype
-        elif notes is not None and notes.changed:
-            raise RuntimeError(_changed(r, r))
-        if r.dtype is None:
-            g = prim.fill(r, g)
-        if lift is not None:
-            xs = tuple([lift(x, p) if type(x) is ndarray and p is not None else x for x, p in zip(xs, parents)])
-            y = y if y is r else lift(y, r)
-        rules = prim.vjps if prim.fixed else prim.rules(len(parents))
-        if prim.singular:
-            singular = True
-        swept.append(r)
-        if observers:
-            contributions: list[tuple[int, Any]] = []
-        i = -1
-        for p in parents:
-            i += 1
-            if p is None:
-                continue
-            if p.notes is not None and seq > p.notes.changed and (prim.view or type(xs[i]) is not Record):
-                raise RuntimeError(_changed(r, p))
-            if not p.diff or p.seq > oldest or rules[i] is None:
-                continue
-            c = rules[i](g, y, *xs) if params is None else rules[i](g, y, *xs, **params)
-            if masked and prim.elementwise:
-                c = np.where((g == 0) & ~np.isfinite(c), 0, c)
-            if type(c) is not ndarray or c.shape != p.shape or c.dtype is not p.dtype:
-                c = _fitted(c, r, i, p)
-            if observers:
-                contributions.append((i, c))
-            if p in pending:
-                _add(pending, p, c)
+    try:
+        while heap:
+            seq, r = heappop(heap)
+            prim: Any = r.primitive  # no leaf is on the heap
+            notes = r.notes
+            if (notes is not None and notes.owner is not None) or (wanted and r in wanted):
+                found[r] = pending[r]
+                if seq == oldest:
+                    continue
+            g = pending.pop(r)
+            y = r.y
+            p1 = r.p1
+            params = r.params
+            if y is FREED:
+                raise RuntimeError(_spent(r))
+            if p1 is ABSENT:
+                parents, xs = (r.p0,), (r.x0,)  # type: tuple[Any, ...], tuple[Any, ...]
+            elif p1 is MANY:
+                parents, xs = r.p0, r.x0
             else:
-                heappush(heap, (p.seq, p))
-                pending[p] = c if type(c) is ndarray else _first(c)
+                parents, xs = (r.p0, p1), (r.x0, r.x1)
+            if y is None:
+                y = r  # stands in: shape and dtype
+            elif notes is not None and notes.changed:
+                raise RuntimeError(_changed(r, r))
+            if r.dtype is None:
+                g = prim.fill(r, g)
+            if lift is not None:
+                xs = tuple([lift(x, p) if type(x) is ndarray and p is not None else x for x, p in zip(xs, parents)])
+                y = y if y is r else lift(y, r)
+            rules = prim.vjps if prim.fixed else prim.rules(len(parents))
+            if prim.singular and quiet is None:
+                quiet = np.seterr(all="ignore")  # its warnings would point into the engine; detect_anomaly names the op
+            swept.append(r)
+            if observers:
+                contributions: list[tuple[int, Any]] = []
+            i = -1
+            for p in parents:
+                i += 1
+                if p is None:
+                    continue
+                if p.notes is not None and seq > p.notes.changed and (prim.view or type(xs[i]) is not Record):
+                    raise RuntimeError(_changed(r, p))
+                if not p.diff or p.seq > oldest or rules[i] is None:
+                    continue
+                c = rules[i](g, y, *xs) if params is None else rules[i](g, y, *xs, **params)
+                if masked and prim.elementwise:
+                    c = np.where((g == 0) & ~np.isfinite(c), 0, c)
+                if type(c) is not ndarray or c.shape != p.shape or c.dtype is not p.dtype:
+                    c = _fitted(c, r, i, p)
+                if observers:
+                    contributions.append((i, c))
+                cotangents = found if p.primitive is None else pending  # a leaf leads nowhere
+                if p in cotangents:
+                    _add(cotangents, p, c)
+                else:
+                    if cotangents is pending:
+                        heappush(heap, (p.seq, p))
+                    cotangents[p] = c if type(c) is ndarray else _first(c)
+            for see in observers:
+                see(r, g, contributions)
         for see in observers:
-            see(r, g, contributions)
-    return found, swept, singular
+            for r in found:
+                if r.primitive is None or r.seq == oldest:
+                    see(r, found[r], ())
+    finally:
+        if quiet is not None:
+            np.seterr(**quiet)
+    return found, swept, quiet is not None
 
 
 class hooks:
@@ -164,7 +173,10 @@ def exclusive(held: dict[Record, Any], r: Record) -> bool:
 
     Two references: the dictionary's and the one on its way to getrefcount. Anybody else's, a view's too, adds to it.
     """
-    return type(held[r]) is ndarray and getrefcount(held[r]) == 2 and held[r].base is None and held[r].flags.writeable
+    if getrefcount(held[r]) != 2:
+        return False
+    array = held[r]
+    return type(array) is ndarray and array.base is None and array.flags.writeable
 
 
 def _add(pending: dict[Record, Any], p: Record, c: Any) -> None:
@@ -187,10 +199,11 @@ def _first(c: Any) -> Any:
 
 def _fitted(c: Any, r: Record, i: int, p: Record) -> Any:
     """The contribution of record ``r`` to its input ``i``, brought to that input's shape and dtype."""
-    if isinstance(c, Sparse):
-        return c
-    if not hasattr(c, "dtype") or isinstance(c, np.generic):
-        c = np.asarray(c)  # 0-d arrays stay arrays
+    if type(c) is not ndarray:
+        if isinstance(c, Sparse):
+            return c
+        if not hasattr(c, "dtype") or isinstance(c, np.generic):
+            c = np.asarray(c)  # 0-d arrays stay arrays
     if c.shape != p.shape:
         core = r.primitive.core_dims  # type: ignore[union-attr]  # a leaf has no contributions
         if core is not None:

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import dis
 import os
+from functools import cache
 from sys import _getframe
 from types import CodeType
 from typing import Any
 
 __all__ = ["assigned_name", "caller", "line_number", "user_frame", "user_line"]
 
+DIRECT, INDIRECT = 1, 2
 CORE = os.path.dirname(os.path.abspath(__file__))
 PACKAGE = os.path.dirname(CORE) + os.sep
-INDIRECT = (PACKAGE + "transforms", os.path.join(CORE, "backward.py"), os.path.join(CORE, "tape.py"))
+RUNNERS = (PACKAGE + "transforms", os.path.join(CORE, "backward.py"), os.path.join(CORE, "tape.py"))
 
 
 def user_frame(frame: Any = None) -> Any:
     """The innermost frame that is not this package's."""
     frame = frame or _getframe(1)
-    while frame.f_code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
+    while _ours(frame.f_code.co_filename) and frame.f_back is not None:
         frame = frame.f_back
     return frame
 
@@ -33,10 +35,18 @@ def caller(frame: Any) -> tuple[CodeType, int]:
     What such an instruction stores is the transform's result, not the op's.
     """
     between = False
-    while frame.f_code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
-        between = between or frame.f_code.co_filename.startswith(INDIRECT)
+    while (ours := _ours(frame.f_code.co_filename)) and frame.f_back is not None:
+        between = between or ours == INDIRECT
         frame = frame.f_back
     return frame.f_code, ~frame.f_lasti if between else frame.f_lasti
+
+
+@cache
+def _ours(filename: str) -> int:
+    """Whether a file is this package's: 0 if not, INDIRECT if it runs the user's program on the user's behalf."""
+    if not filename.startswith(PACKAGE):
+        return 0
+    return INDIRECT if filename.startswith(RUNNERS) else DIRECT
 
 
 def user_line() -> str:

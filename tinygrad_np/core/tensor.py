@@ -19,10 +19,12 @@ from .op_methods import OpMethods
 from .record import Record, clock, leaf
 from .source import user_frame
 
-__all__ = ["HANDLERS", "Tensor"]
+__all__ = ["HANDLERS", "UFUNCS", "Tensor"]
 
 # What runs in place of a NumPy function that is given a Tensor. Filled by ops.binding.
 HANDLERS: dict[Any, Callable[..., Any]] = {}
+# The short way for a ufunc called without options: its op, applied to a tuple of arguments.
+UFUNCS: dict[Any, Callable[[tuple[Any, ...], None], Any]] = {}
 
 
 @final
@@ -97,7 +99,10 @@ class Tensor(ArrayLike, OpMethods):
 
     @data.setter
     def data(self, value: Any) -> None:
-        if value is not self._data:
+        if value is self._data:
+            if self._record is not None:
+                self._record.note().changed = clock()
+        else:
             value = np.asarray(value)
             if value.shape != self._data.shape or not np.can_cast(value.dtype, self._data.dtype, "same_kind"):
                 raise ValueError(
@@ -107,8 +112,6 @@ class Tensor(ArrayLike, OpMethods):
             self._data = np.array(value, self._data.dtype)
             if self._record is not None and self._record.primitive is None:
                 self._record.y = self._data
-        elif self._record is not None:
-            self._record.note().changed = clock()
 
     @property
     def grad(self) -> Any:
@@ -169,13 +172,9 @@ class Tensor(ArrayLike, OpMethods):
                 + (", or was computed under no_grad" if mode.grad else ": this is under no_grad")
             )
         recorded = create_graph or mode.depth > 0
-        found = sweep(
-            [root],
-            [self._seed(gradient, recorded)],
-            lift=lift if recorded else None,
-            observers=observers(mode),
-            retain=retain_graph or recorded,
-        )
+        seed = self._seed(gradient, recorded)
+        retain = retain_graph or recorded
+        found = sweep([root], [seed], None, lift if recorded else None, observers(mode), retain)
         for r in found:
             if r.notes is not None and r.notes.owner is not None:
                 owner = r.notes.owner()
@@ -203,7 +202,7 @@ class Tensor(ArrayLike, OpMethods):
 
     def _add_grad(self, found: dict[Record, Any], r: Record) -> None:
         held = getattr(self, "_grad", None)
-        if isinstance(found[r], Tensor) or isinstance(held, Tensor):
+        if type(found[r]) is Tensor or type(held) is Tensor:
             self._grad = found[r] if held is None else held + found[r]
         elif held is not None:
             np.add(held, found[r], out=held)
@@ -247,6 +246,8 @@ class Tensor(ArrayLike, OpMethods):
     # In NumPy's hands
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if not kwargs and method == "__call__" and ufunc in UFUNCS:
+            return UFUNCS[ufunc](inputs, None)
         handler = HANDLERS.get(ufunc if method == "__call__" else (ufunc, method))
         if handler is None:
             name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from ..core.apply import OperandError, apply
 from ..core.op_methods import OpMethods
 from ..core.primitive import Primitive
-from ..core.tensor import HANDLERS, Tensor
+from ..core.tensor import HANDLERS, UFUNCS, Tensor
 from . import (  # noqa: F401  # they register
     arithmetic,
     calculus,
@@ -76,11 +76,10 @@ def handler(call: Callable[..., Any], f: Any) -> Callable[..., Any]:
 
 
 def _ufunc_handler(call: Callable[..., Any], f: np.ufunc) -> Callable[..., Any]:
-    simple = isinstance(call, Primitive) and call.arity == f.nin
+    if isinstance(call, Primitive) and call.arity == f.nin:
+        UFUNCS[f] = partial(apply, call)
 
     def handle(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs:
-            return apply(call, args, None) if simple else call(*args)  # type: ignore[arg-type]  # then it is a Primitive
         out = kwargs.pop("out", None)
         out = out[0] if isinstance(out, tuple) and len(out) == 1 else out
         where, dtype = kwargs.pop("where", True), kwargs.pop("dtype", None)

@@ -125,7 +125,7 @@ def kl_div(x, target, *, reduction="mean", log_target=False):
     return np.sum(losses) / x.shape[0] if reduction == "batchmean" else _reduced(losses, reduction)
 
 
-@op(tex=r"\operatorname{{bce}}({0}, {1})", samples=[((3,), (3,)), ((2, 3), (3,))], domain=(0.1, 0.9))
+@op(tex=r"\operatorname{{bce}}({0}, {1})", samples=[((3,), (3,)), ((2, 3), (3,))], domain=(0.1, 0.9), singular=True)
 def _binary_cross_entropy(p, target):
     with np.errstate(divide="ignore"):  # the logarithm of 0 is held at -100
         return -(target * np.maximum(np.log(p), -100) + (1 - target) * np.maximum(np.log1p(-p), -100))

@@ -225,9 +225,7 @@ def normalize(x, p=2.0, axis=1, eps=1e-12):
     return x / np.maximum(np.linalg.norm(x, p, axis, keepdims=True), eps)
 
 
-@composite(
-    tex=r"\cos({0}, {1})", samples=[((2, 3), (2, 3)), ((2, 3), (3,), -1), ((3, 2), (3, 1), 0)]
-)
+@composite(tex=r"\cos({0}, {1})", samples=[((2, 3), (2, 3)), ((2, 3), (3,), -1), ((3, 2), (3, 1), 0)])
 def cosine_similarity(x1, x2, axis=1, eps=1e-8):
     """``sum(x1 x2) / (max(norm(x1), eps) max(norm(x2), eps))`` along an axis; x1 and x2 broadcast."""
     x1, x2 = as_array(x1), as_array(x2)

@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 
+from ..core.apply import apply
 from ..core.tensor import Tensor
 from . import arithmetic
 from .declare import composite, op
@@ -140,6 +141,8 @@ def sum(a, axis=None, dtype=None, keepdims=False, initial=None, where=True):
     """Sum over ``axis``; each element taken in has derivative 1, what ``where=`` leaves out 0."""
     if dtype is None and initial is None and where is True:  # nearly always, and in the innermost loops
         return _sum(a, axis=axis, keepdims=keepdims)
+    if type(a) is Tensor and dtype is None and where is True and initial is None:  # the hot path
+        return apply(_sum, (a,), {"axis": axis, "keepdims": keepdims})
     y = _sum(masked(cast(as_array(a), dtype), where, 0), axis=axis, keepdims=keepdims)
     return y if initial is None else y + like(initial, y)
 
@@ -358,7 +361,7 @@ def nanmin(a, axis=None, keepdims=False, initial=None, where=True):
 # Log-sum-exp
 
 
-@op(tex=r"\ln \sum e^{{{0}}}", samples=REDUCE)
+@op(tex=r"\ln \sum e^{{{0}}}", samples=REDUCE, singular=True)
 def _logsumexp(a, *, axis=None, keepdims=False):
     shift = np.maximum.reduce(a, axis=axis, keepdims=True, initial=-np.inf)
     shift = np.where(np.isfinite(shift), shift, 0)

@@ -25,7 +25,7 @@ def _per_freedom(shape, axis, ddof):
     return 1 / left if left > 0 else np.inf
 
 
-@op(tex=r"\operatorname{{var}} {0}", samples=SPREAD)
+@op(tex=r"\operatorname{{var}} {0}", samples=SPREAD, singular=True)
 def _var(a, *, axis=None, ddof=0, keepdims=False):
     return np.var(a, axis=axis, ddof=ddof, keepdims=keepdims)
 
@@ -37,7 +37,7 @@ _var.defvjp(
 )
 
 
-@op(tex=r"\operatorname{{std}} {0}", samples=SPREAD)
+@op(tex=r"\operatorname{{std}} {0}", samples=SPREAD, singular=True)
 def _std(a, *, axis=None, ddof=0, keepdims=False):
     return np.std(a, axis=axis, ddof=ddof, keepdims=keepdims)
 

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import numpy as np
+
 from ..core.modes import current, switch
 from ..core.primitive import Primitive
+from ..core.record import Record
 from ..core.tape import Tape, Trace
 from ..core.tensor import Tensor
 from .reverse import vjp
@@ -42,14 +45,14 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         with switch(traces=(running,)):
             result = f(*args, **kwargs)
         outputs, structure = flatten(result)
-        made = set(running.records)
+        made = {r for r in running.records if not _draws(r)}
         known = made | set(running.constants)
         inputs = dict.fromkeys(p for r in running.records for p in r.inputs if p is not None and p not in known)
         values = {p: x for r in running.records for p, x in zip(r.inputs, r.values, strict=True) if p in inputs}
         recorded = [i for i, t in enumerate(outputs) if type(t) is Tensor and t._record in made]
         if not recorded:
             return result
-        tape = Tape(list(inputs), running.records, [outputs[i]._record for i in recorded])
+        tape = Tape(list(inputs), [r for r in running.records if r in made], [outputs[i]._record for i in recorded])
         for r in running.records:
             r.free()
         again = _recompute(*(Tensor._of(values[p], p) for p in inputs), tape=tape)
@@ -58,6 +61,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         return unflatten(structure, outputs)
 
     return run
+
+
+def _draws(r: Record) -> bool:
+    """Whether it draws random numbers: these are kept, since a second draw would give others."""
+    return any(isinstance(v, np.random.Generator) for v in (r.params or {}).values())
 
 
 def _run(*xs: Any, tape: Tape) -> Any:
