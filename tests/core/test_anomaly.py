@@ -54,3 +54,11 @@ def test_it_ends_with_its_block() -> None:
     with detect_anomaly():
         pass
     assert np.isinf(np.log(Tensor([0.0], requires_grad=True)).data).all()
+
+
+def test_recorded_outside_and_swept_inside() -> None:
+    x = Tensor([4.0, 1.0], requires_grad=True)
+    y = (x * x).retain_grad()
+    with detect_anomaly():
+        y.sum().backward()
+    assert x.grad.tolist() == [8.0, 2.0]

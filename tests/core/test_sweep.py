@@ -158,6 +158,20 @@ def test_a_view_of_a_changed_leaf_is_found(view: Any) -> None:
         y.backward()
 
 
+def test_changed_data_without_a_gradient_is_found() -> None:
+    w, x = leaf(1.0, 2.0), Tensor(np.ones(2))
+    y = (w * x).sum()
+    x.data *= 5
+    with pytest.raises(RuntimeError, match="was changed in place after multiply"):
+        y.backward()
+
+
+def test_data_of_a_view_cannot_be_written() -> None:
+    v = np.reshape(leaf(1.0, 2.0), (2, 1))
+    with pytest.raises(RuntimeError, match="may be a view"):
+        v.data *= 5
+
+
 def test_step_of_an_optimiser_between_passes_is_fine() -> None:
     w = leaf(1.0, 2.0)
     for _ in range(3):

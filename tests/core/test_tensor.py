@@ -227,6 +227,14 @@ def test_no_grad_and_enable_grad_as_blocks_and_decorators() -> None:
     assert (w * 2).requires_grad
 
 
+def test_what_runs_later_cannot_be_decorated() -> None:
+    with pytest.raises(TypeError, match="use a with block"):
+
+        @no_grad()
+        def numbers():
+            yield 1
+
+
 # Errors
 
 

@@ -211,3 +211,133 @@ def test_several_outputs_with_a_hidden_one() -> None:
     assert pullback((np.array([1.0, 2.0, 3.0]), np.zeros(3)))[0].tolist() == [3.0, 1.0, 2.0]
     only_second = grad(lambda x: np.sum(f(x)[1] ** 2))
     assert only_second(x).tolist() == [6.0, 2.0, 4.0]
+
+
+# What a reviewer broke once
+
+
+def test_dicts_match_by_key_and_not_by_order() -> None:
+    f = lambda p: p["a"] * 2 + p["b"] * 3
+    assert jvp(f, ({"a": 1.0, "b": 1.0},), ({"b": 1.0, "a": 0.0},))[1] == 3.0
+    assert vjp(lambda x: {"a": x, "b": 2 * x}, 1.0)[1]({"b": 1.0, "a": 5.0})[0] == 7.0
+    with pytest.raises(ValueError, match="the same dicts"):
+        jvp(f, ({"a": 1.0, "b": 1.0},), ({"a": 1.0, "c": 0.0},))
+
+
+def test_gradients_own_their_memory() -> None:
+    x = np.array([1.0, 2.0])
+    ga, gb = grad(lambda a, b: np.sum((a + b) ** 2), (0, 1))(x, x)
+    ga *= 0.5
+    assert gb.tolist() == [4.0, 8.0]
+    g = grad(lambda a: a.sum())(np.ones((2, 3)))
+    g[0, 0] = 7.0
+    assert g.sum() == 12.0
+    seed = np.ones(2)
+    for part in vjp(np.add, x, x)[1](seed):
+        part[:] = 9.0
+    assert seed.tolist() == [1.0, 1.0]
+    a, b = Tensor(x, requires_grad=True), Tensor(x, requires_grad=True)
+    (a + b).sum().backward(create_graph=True)
+    a.grad *= 0.5
+    assert b.grad.data.tolist() == [1.0, 1.0]
+
+
+def test_no_grad_holds_in_forward_mode_in_checkpoints_and_in_tapes() -> None:
+    def f(x):
+        with no_grad():
+            c = x * x
+        return x * c
+
+    for g in (f, checkpoint(f), tg.trace(f, np.array(1.0))):
+        assert grad(g)(3.0) == 9.0
+        assert jvp(g, (3.0,), (1.0,))[1] == 9.0
+
+
+def test_a_trace_of_a_gradient_is_right_at_other_points() -> None:
+    f = grad(lambda x: np.where(x > 0, np.sqrt(x), x))
+    with np.errstate(all="ignore"):
+        assert tg.trace(f, np.array(0.5))(np.array(-1.0)) == 1.0
+        assert hvp(lambda x: np.where(x > 0, x**1.5, x), (np.array(0.0),), (np.array(1.0),)) == 0.0
+
+
+def test_an_overflow_behind_a_guard_is_none() -> None:
+    with np.errstate(all="ignore"):
+        assert grad(lambda x: np.where(x > 0, x, np.exp(x) - 1))(np.float32(100.0)) == 1.0
+
+
+def test_complex_jacobian_does_not_depend_on_the_size_of_the_output() -> None:
+    z = np.array([1 + 2j])
+    np.testing.assert_allclose(jacobian(lambda z: 1j * z)(z), [[1j]])
+    np.testing.assert_allclose(jacobian(lambda z: np.concatenate([1j * z, z]))(z), [[1j], [1]])
+    np.testing.assert_allclose(jacobian(lambda x: np.stack([1j * x[0]]))(np.ones(2)), [[1j, 0]])
+    np.testing.assert_allclose(jacobian(lambda z: np.abs(z) ** 2)(z), [[2 + 4j]])
+
+
+def test_a_tape_inside_a_transform_still_depends_on_what_it_closes_over() -> None:
+    assert grad(lambda x: tg.trace(lambda y: y * x, 1.0)(x * 2))(3.0) == 12.0
+    w = Tensor(1.0, requires_grad=True)
+    assert tg.trace(lambda a, b: a - b, w, w)(5.0, 2.0) == 3.0
+
+
+def test_aux_is_an_array() -> None:
+    assert type(grad(lambda x: (x.sum(), x * 2), has_aux=True)(np.ones(2))[1]) is np.ndarray
+
+
+def test_in_place_on_an_argument() -> None:
+    def f(x):
+        x += 1
+        return x * x
+
+    x = np.array(2.0)
+    assert grad(f)(x) == 6.0
+    assert x == 2.0
+
+
+def test_no_reference_cycles_in_transforms() -> None:
+    import gc
+    import weakref
+
+    gc.collect()
+    gc.disable()
+    try:
+        x = np.ones(3)
+        alive = weakref.ref(x)
+        grad(lambda v: np.sum(v**2))(x)
+        jvp(lambda v: np.sum(v**2), (x,), (x,))
+        hvp(lambda v: np.sum(v**2), (x,), (x,))
+        checkpoint(np.sin)(Tensor(x, requires_grad=True)).sum().backward()
+        del x
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def test_variadic_ops_can_have_a_jvp() -> None:
+    total = tg.primitive(lambda *xs: sum(xs), name="total").defvjp(lambda g, _y, *_xs, argnum: g)
+    total.defjvp(lambda x_dot, _y, *_xs, argnum: x_dot)
+    assert jvp(lambda a, b: total(a, b), (1.0, 2.0), (3.0, 4.0))[1] == 7.0
+
+
+@pytest.mark.parametrize(
+    ("bad", "match"),
+    [
+        (lambda: grad(lambda x: "a")(1.0), "one number"),
+        (lambda: grad(lambda x: None)(1.0), "one number"),
+        (lambda: gradients(3.0, Tensor(1.0, True)), "starts from a Tensor"),
+        (lambda: jacobian(np.sin, 3)(1.0), "argnums=3"),
+        (lambda: hvp(np.sin, 3.0, 1.0), "tuples"),
+        (lambda: tg.elementwise(np.add, lambda y, a, b: 1), "2 arrays and was given 1 derivatives"),
+        (lambda: tg.primitive(np.sin).defvjp(lambda g, y, x: g, linear="typo"), "linear is"),
+        (lambda: grad(tg.primitive(np.sin).defvjp(lambda g, y, x: None))(1.0), "returned None"),
+        (lambda: grad(tg.primitive(lambda x: {"a": x}, name="f"))(1.0), "f returned dict"),
+    ],
+)
+def test_more_bad_input(bad: object, match: str) -> None:
+    with pytest.raises(TypeError, match=match):
+        bad()
+
+
+def test_an_error_in_a_rule_names_the_op_and_the_line() -> None:
+    f = tg.primitive(np.sin, name="f").defvjp(lambda g, y, x: g @ np.ones((5, 5)))
+    with pytest.raises(ValueError, match=r"in the rule of f for argument 0 \(recorded at test_transforms.py:\d+\)"):
+        grad(lambda x: np.sum(f(x)))(np.ones(3))

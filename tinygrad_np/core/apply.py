@@ -69,9 +69,9 @@ def apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None)
     if (y.base is not None or y is a) and not prim.view:
         prim.view = any(np.may_share_memory(y, x) for x in (a, b))
     if ra is None and type(a) is ndarray:
-        ra = leaf(None, a)
+        ra = _noted(args[0], a)
     if rb is None and type(b) is ndarray:
-        rb = leaf(None, b)
+        rb = _noted(args[1], b)
     r = _new(Record)
     r.primitive = prim
     r.params = params
@@ -121,14 +121,16 @@ def apply_any(
     except Exception as error:
         raise explained(error, prim, xs) from None
     several = type(y) is tuple
+    if not several and not isinstance(y, ndarray | np.generic | int | float | complex):
+        raise TypeError(f"{prim.name} returned {type(y).__name__}: an op returns an array or a tuple of arrays")
     y = tuple(map(np.asarray, y)) if several else np.asarray(y)
     visible = y[: len(y) - prim.hidden] if several else (y,)
 
     keep = 0
     for i, p in enumerate(parents):
         if p is not None and p.diff and mode.grad:
-            keep |= prim.mask(i) or 0
-    diff = mode.grad and any(p is not None and p.diff and prim.mask(i) is not None for i, p in enumerate(parents))
+            keep |= prim.needs(i) or 0
+    diff = mode.grad and any(p is not None and p.diff and prim.needs(i) is not None for i, p in enumerate(parents))
     diff = diff and any(v.dtype.kind in "fc" for v in visible)
     traced = bool(mode.traces) and any(p is not None for p in parents)
     if not (diff or traced):
@@ -142,7 +144,9 @@ def apply_any(
         )
     for i, (p, x) in enumerate(zip(parents, xs, strict=True)):
         if p is None and isinstance(x, ndarray):
-            parents[i] = mode.traces[0].constant(x) if traced else leaf(None, x)
+            parents[i] = mode.traces[0].constant(x) if traced else _noted(args[i], x)
+    if prim.hidden and diff and any(v.dtype.kind in "fc" for v in y[len(visible) :]):
+        raise TypeError(f"a hidden output of {prim.name} is of floating point: return it as an output like the others")
     if traced:
         keep = -1  # a trace keeps all: what runs on it (jvp, drawing, writing) may ask for any value
     held = [x if p is None or keep >> (i + 1) & 1 else p for i, (p, x) in enumerate(zip(parents, xs, strict=True))]
@@ -175,11 +179,21 @@ def item_record(r: Record, i: int, v: ndarray, mode: Mode) -> Record:
     return one
 
 
+def _noted(given: Any, array: ndarray) -> Record:
+    """The leaf of a constant. A Tensor keeps it, so that a later write to its data is seen."""
+    r = leaf(None, array)
+    if type(given) is Tensor:
+        given._record = r
+    return r
+
+
 def locate(r: Record, mode: Mode) -> None:
     r.code, r.lasti = caller(_getframe(1))
     r.notes = Notes(scope=mode.scope) if mode.scope else None
     for trace in mode.traces:
         trace.records.append(r)
+        if not mode.grad:
+            trace.stopped.append(r)
 
 
 def visible_of(outputs: Sequence[Any]) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .modes import Mode
+from .modes import Mode, current
 from .record import ABSENT, FREED, MANY, Record
 
 __all__ = ["Sparse", "exclusive", "hooks", "observers", "sweep", "unbroadcast"]
@@ -51,7 +51,8 @@ def sweep(
     """
     masked = bool(observers)  # they are to see each record once
     found, swept, singular = _pass(roots, seeds, targets, lift, observers, masked)
-    if singular and not masked and not all(map(_finite, found.values())):
+    tracing = lift is not None and bool(current().traces)  # a trace is to be right at other values too
+    if singular and not masked and (tracing or not all(map(_finite, found.values()))):
         found, swept, _ = _pass(roots, seeds, targets, lift, observers, True)
     if not retain:
         for r in swept:
@@ -126,7 +127,11 @@ def _pass(
                     raise RuntimeError(_changed(r, p))
                 if not p.diff or p.seq > oldest or rules[i] is None:
                     continue
-                c = rules[i](g, y, *xs) if params is None else rules[i](g, y, *xs, **params)
+                try:
+                    c = rules[i](g, y, *xs) if params is None else rules[i](g, y, *xs, **params)
+                except Exception as error:
+                    error.add_note(f"in the rule of {prim.name} for argument {i} (recorded at {r.where})")
+                    raise
                 if masked and prim.elementwise:
                     c = np.where((g == 0) & ~np.isfinite(c), 0, c)
                 if type(c) is not ndarray or c.shape != p.shape or c.dtype is not p.dtype:
@@ -153,9 +158,9 @@ def _pass(
 
 
 class hooks:
-    """Until the first register_hook, no sweep looks for hooks."""
+    """While none is registered, no sweep looks for hooks."""
 
-    registered = False
+    registered = 0
 
 
 def observers(mode: Mode) -> Sequence[Observer]:
@@ -165,7 +170,7 @@ def observers(mode: Mode) -> Sequence[Observer]:
 
 def _call_hooks(r: Record, g: Any, _contributions: Any) -> None:
     for hook in r.notes.hooks if r.notes is not None else ():
-        hook(g)
+        hook(np.conjugate(g) if r.dtype.kind == "c" else g)
 
 
 def exclusive(held: dict[Record, Any], r: Record) -> bool:
@@ -202,6 +207,11 @@ def _fitted(c: Any, r: Record, i: int, p: Record) -> Any:
     if type(c) is not ndarray:
         if isinstance(c, Sparse):
             return c
+        if c is None:
+            raise TypeError(
+                f"the rule of {r.primitive.name} for argument {i} returned None; an argument without a gradient is"  # type: ignore[union-attr]  # a leaf has no contributions
+                " declared by None in place of its rule"
+            )
         if not hasattr(c, "dtype") or isinstance(c, np.generic):
             c = np.asarray(c)  # 0-d arrays stay arrays
     if c.shape != p.shape:
@@ -244,8 +254,8 @@ def _finite(g: Any) -> bool:
 
 def _spent(r: Record) -> str:
     return (
-        f"backward() came to {r.primitive.name} (recorded at {r.where}) a second time, and the values its rule needs"  # type: ignore[union-attr]
-        " were freed by the first: pass retain_graph=True to the first backward(), or run the forward pass again"
+        f"backward() came to {r.primitive.name} (recorded at {r.where}) a second time, and the first freed the values"  # type: ignore[union-attr]
+        " that rules need: pass retain_graph=True to the first backward(), or run the forward pass again"
     )
 
 

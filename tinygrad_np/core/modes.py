@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from copy import copy
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, NamedTuple
 
 __all__ = ["PLAIN", "Mode", "current", "enable_grad", "no_grad", "observe", "scope", "switch"]
@@ -21,7 +22,7 @@ __all__ = ["PLAIN", "Mode", "current", "enable_grad", "no_grad", "observe", "sco
 
 class Mode(NamedTuple):
     grad: bool = True  # record what needs a gradient
-    traces: tuple[Any, ...] = ()  # running traces, outermost first: everything they touch is recorded
+    traces: tuple[Any, ...] = ()  # running traces, innermost first: everything they touch is recorded
     depth: int = 0  # running transforms and traces: inside one, a backward pass is itself recorded
     scope: str = ""  # path of the open scopes, "block/attention"
     watchers: tuple[Callable[..., object], ...] = ()  # see each op: f(primitive, inputs, outputs, record or None)
@@ -47,6 +48,11 @@ class switch(ContextDecorator):
 
     def _changed(self, mode: Mode) -> Mode:
         return mode._replace(**self._changes)
+
+    def __call__(self, f: Any) -> Any:
+        if iscoroutinefunction(f) or isgeneratorfunction(f) or isasyncgenfunction(f):
+            raise TypeError(f"{f.__name__} runs after its call has returned: use a with block inside it")
+        return super().__call__(f)
 
     def __enter__(self) -> None:
         self._tokens.append(_mode.set(self._changed(_mode.get())))

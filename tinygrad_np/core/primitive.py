@@ -61,7 +61,6 @@ class Primitive:
         self.view = False  # seen to put out views of its input, which change with it
         self.elementwise = False
         self.linear: bool | str = False
-        self.derivatives: tuple[Rule | None, ...] = ()
         self.jvps: tuple[Any, ...] | None = None
         self._describe(forward)
         self._set(tuple(_missing(self) for _ in range(max(self.arity, 1))), everything=True)
@@ -99,15 +98,17 @@ class Primitive:
         """
         if all is not None:
             self._joint, rules = all, (all,) * max(self.arity, 1)
-        elif not self.variadic and len(rules) != self.arity:
-            raise TypeError(f"{self.name} takes {self.arity} arrays and was given {len(rules)} rules: one for each")
+        else:
+            self._count(rules, "vjp rules")
+        if linear not in (False, True, "each"):
+            raise TypeError(f"linear is True, False or 'each'; got {linear!r}")
         self.linear = linear
         self._set(rules, joint=all is not None)
         return self
 
     def defderivative(self, *derivatives: Rule | None) -> Primitive:
         """Give dy/dx of an elementwise op, one ``(y, *xs, **params)`` an argument; vjp and jvp follow."""
-        self.derivatives = derivatives
+        self._count(derivatives, "derivatives")
         self.jvps = tuple(None if d is None else _times(d) for d in derivatives)
         self._set(tuple(None if d is None else _times(d) for d in derivatives), kept=derivatives)
         self.broadcasting()
@@ -115,8 +116,13 @@ class Primitive:
 
     def defjvp(self, *rules: Rule | None) -> Primitive:
         """Give jvp rules, ``rule(x_dot, y, *xs, **params)`` an argument. Without, jvp comes from the vjp."""
+        self._count(rules, "jvp rules")
         self.jvps = rules
         return self
+
+    def _count(self, rules: Sequence[Any], what: str) -> None:
+        if len(rules) != (1 if self.variadic else self.arity):
+            raise TypeError(f"{self.name} takes {self.arity} arrays and was given {len(rules)} {what}: one for each")
 
     def broadcasting(self, core_dims: int = 0) -> Primitive:
         """Declare that leading axes broadcast; with no core axes the op is elementwise."""
@@ -135,15 +141,15 @@ class Primitive:
         self.vjps: tuple[Any, ...] = tuple(rules)
         self.fixed = not (self.variadic or joint)
         first = 1 if kept is not None else 2
-        self.masks = tuple(None if r is None else -1 if everything else _mask(r, first) for r in (kept or rules))
+        self.needed = tuple(None if r is None else -1 if everything else _needed(r, first) for r in (kept or rules))
         if self.fixed and self.arity <= 2:  # by which of the arguments need a gradient: none, first, second, both
-            a, b = (*self.masks, None, None)[:2]
+            a, b = (*self.needed, None, None)[:2]
             both = a if b is None else b if a is None else a | b
             self.keeps = (None, a, b, both)
 
-    def mask(self, i: int) -> int | None:
+    def needs(self, i: int) -> int | None:
         """What the rule for argument ``i`` needs: bit 0 the output, bit i + 1 input i; None if there is no rule."""
-        return self.masks[i if self.fixed else 0]
+        return self.needed[i if self.fixed else 0]
 
     def rules(self, n: int) -> Sequence[Any]:
         """The rules of a call with ``n`` arguments, where they are not one an argument."""
@@ -249,12 +255,12 @@ def elementwise(f: Callable[..., Any], *derivatives: Rule | None, **declared: An
     return Primitive(f, **declared).defderivative(*derivatives)
 
 
-def _mask(rule: Rule, first: int) -> int:
+def _needed(rule: Rule, first: int) -> int:
     """Which values a rule names: bit 0 the output, bit i + 1 input i. Positional names from ``first`` are inputs."""
     code = getattr(rule, "__code__", None)
     if code is None:
         return -1
-    names = code.co_varnames[: code.co_argcount]
+    names = code.co_varnames[hasattr(rule, "__self__") : code.co_argcount]
     mask = sum(1 << i for i, name in enumerate(names[first - 1 :]) if not name.startswith("_"))
     star = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & inspect.CO_VARARGS else "_"
     return mask if star.startswith("_") else mask | -1 << max(len(names) - first + 1, 0)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dis
 import os
-from functools import cache
+from bisect import bisect_right
+from functools import cache, lru_cache
 from sys import _getframe
 from types import CodeType
 from typing import Any
@@ -63,13 +64,12 @@ def line_number(code: CodeType, offset: int) -> int | None:
 
 def assigned_name(code: CodeType, offset: int) -> str | None:
     """The name the next instruction stores to: ``h`` for ``h = x @ w``, ``self.h = ...``, ``cache["h"] = ...``."""
-    loaded: list[str] = []
     if offset < 0:
         return None
-    for step in dis.get_instructions(code):
+    loaded: list[str] = []
+    steps, places = _instructions(code)
+    for step in steps[bisect_right(places, offset) :]:
         op = step.opname
-        if step.offset <= offset or op == "CACHE":
-            continue
         if op.startswith(("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")) and not loaded:
             name = step.argval  # of the pairs that newer Pythons make of two instructions, the first is meant
             return str(name[0] if isinstance(name, tuple) else name)
@@ -81,3 +81,10 @@ def assigned_name(code: CodeType, offset: int) -> str | None:
             return None
         loaded.append(str(step.argval))
     return None
+
+
+@lru_cache(maxsize=64)
+def _instructions(code: CodeType) -> tuple[list[dis.Instruction], list[int]]:
+    """The instructions of a code object and their offsets."""
+    steps = [step for step in dis.get_instructions(code) if step.opname != "CACHE"]
+    return steps, [step.offset for step in steps]

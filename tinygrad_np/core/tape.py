@@ -32,6 +32,8 @@ class Tape:
     outputs : list of Record
     reads : list of (Record, str)
         Values that left the tape while it was recorded (``bool(t)``, ``float(t)``): what came of them is frozen in it.
+    stopped : set of Record
+        Those that ran under `no_grad`: no gradient flows through them, nor when the tape runs again.
     """
 
     def __init__(
@@ -40,9 +42,11 @@ class Tape:
         records: Sequence[Record],
         outputs: Sequence[Record],
         reads: Sequence[tuple[Record, str]] = (),
+        stopped: Iterable[Record] = (),
     ) -> None:
         self.inputs, self.records, self.outputs = list(inputs), list(records), list(outputs)
         self.reads = list(reads)
+        self.stopped = set(stopped)
 
     @property
     def constants(self) -> list[Record]:
@@ -70,19 +74,20 @@ class Tape:
             raise TypeError(f"this tape has {len(self.inputs)} inputs; got {len(values)}")
         mode = current()
         env: dict[Record, Any] = dict(zip(self.inputs, values, strict=True))
+        kept = {p: x for r in self.records for p, x in zip(r.inputs, r.values, strict=True) if p is not None}
         for r in self.constants:
-            env[r] = r.y
-            if not isinstance(r.y, np.ndarray):
-                env[r] = next(
-                    (x for q in self.records for p, x in zip(q.inputs, q.values, strict=True) if p is r), None
-                )
-            if not isinstance(env[r], np.ndarray):
+            value = r.y if isinstance(r.y, np.ndarray) else kept.get(r)
+            if not isinstance(value, np.ndarray):
                 raise RuntimeError(
                     f"a constant of shape {r.shape} was not kept, since no rule needs it: record with trace()"
                 )
+            env[r] = (
+                Tensor._of(value, r) if r.diff and mode.depth else value
+            )  # inside a transform it is still a variable
+        quiet = mode._replace(grad=False)
         for r in self.records:
             xs = tuple(x if p is None else env[p] for p, x in zip(r.inputs, r.values, strict=True))
-            env[r] = apply_any(r.primitive, xs, r.params, mode, whole=True)  # type: ignore[arg-type]  # no leaf
+            env[r] = apply_any(r.primitive, xs, r.params, quiet if r in self.stopped else mode, whole=True)  # type: ignore[arg-type]  # no leaf
             if watch is not None:
                 watch(r, env[r])
         results = tuple(env[r] for r in self.outputs)
@@ -155,6 +160,7 @@ class Trace:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.reads: list[tuple[Record, str]] = []
+        self.stopped: list[Record] = []
         self._constants: dict[int, Record] = {}
 
     @property
@@ -193,10 +199,10 @@ def trace(f: Callable[..., Any], *args: Any) -> Tape:
     """
     code = getattr(f, "__code__", None)
     names = code.co_varnames[: code.co_argcount] if code is not None else ()
-    inputs = []
+    inputs: list[Tensor] = []
     for i, arg in enumerate(args):
         t = arg if type(arg) is Tensor else Tensor(arg)
-        if t._record is None or type(arg) is not Tensor:
+        if t._record is None or any(t._record is other._record for other in inputs):
             t = Tensor._of(t._data, leaf(t._data, name=names[i] if i < len(names) else None))
         inputs.append(t)
     mode = current()
@@ -207,7 +213,9 @@ def trace(f: Callable[..., Any], *args: Any) -> Tape:
         t._record or running.constant(t._data) if type(t) is Tensor else running.constant(np.asarray(t))
         for t in (result if isinstance(result, tuple | list) else (result,))
     ]
-    return Tape([t._record for t in inputs if t._record is not None], running.records, outputs, running.reads)
+    return Tape(
+        [t._record for t in inputs if t._record is not None], running.records, outputs, running.reads, running.stopped
+    )
 
 
 def _type(r: Record) -> str:

@@ -100,6 +100,8 @@ class Tensor(ArrayLike, OpMethods):
     @data.setter
     def data(self, value: Any) -> None:
         if value is self._data:
+            if not self.is_leaf and self._data.base is not None:
+                raise RuntimeError(".data of this result may be a view of another Tensor's: change that one, or a copy")
             if self._record is not None:
                 self._record.note().changed = clock()
         else:
@@ -196,14 +198,17 @@ class Tensor(ArrayLike, OpMethods):
                 f"backward(gradient=...) needs the shape {self._data.shape} of the Tensor; got {np.shape(gradient)}"
             )
         if isinstance(gradient, Tensor):
-            return gradient if recorded else gradient._data
+            if recorded:
+                return gradient
+            gradient = gradient._data
         gradient = np.asarray(gradient, self._data.dtype)
         return Tensor._of(gradient, None) if recorded else gradient
 
     def _add_grad(self, found: dict[Record, Any], r: Record) -> None:
         held = getattr(self, "_grad", None)
         if type(found[r]) is Tensor or type(held) is Tensor:
-            self._grad = found[r] if held is None else held + found[r]
+            total = found[r] if held is None else held + found[r]
+            self._grad = Tensor._of(total._data, total._record)  # a handle of its own: in-place forms bind it anew
         elif held is not None:
             np.add(held, found[r], out=held)
         else:  # its own memory, without a copy where nobody else holds the array
@@ -228,8 +233,13 @@ class Tensor(ArrayLike, OpMethods):
             raise RuntimeError("a hook waits for a gradient, and this Tensor requires none")
         mine = self._record.note().hooks
         mine.append(hook)
-        hooks.registered = True
-        return lambda: mine.remove(hook)
+        hooks.registered += 1
+
+        def remove() -> None:
+            mine.remove(hook)
+            hooks.registered -= 1
+
+        return remove
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Turn recording on or off for this leaf; gives self."""
@@ -263,7 +273,8 @@ class Tensor(ArrayLike, OpMethods):
 
     def _rebind(self, compute: Callable[[], Any]) -> Tensor:
         """The in-place forms: a new value and record under the same handle."""
-        at_leaf = self.requires_grad and self.is_leaf
+        r = self._record
+        at_leaf = r is not None and r.primitive is None and r.notes is not None and r.notes.owner is not None
         if at_leaf and current().grad:
             raise RuntimeError(
                 f"in-place change of {self.name or 'a leaf'}, which requires a gradient: write"

@@ -52,7 +52,7 @@ absolute.defvjp(lambda g, _y, x: g * _slope(x)).broadcasting()
 absolute.defjvp(lambda x_dot, _y, x: np.real(x_dot * _slope(x)))
 
 
-@op(np=True, method=True, tex=r"e^{{{0}}}")
+@op(np=True, method=True, tex=r"e^{{{0}}}", singular=True)
 def exp(x):
     """``e**x``; dy/dx = y."""
     return np.exp(x)
@@ -61,7 +61,7 @@ def exp(x):
 exp.defderivative(lambda y, _x: y)
 
 
-@op(np=True, tex=r"2^{{{0}}}")
+@op(np=True, tex=r"2^{{{0}}}", singular=True)
 def exp2(x):
     """``2**x``; dy/dx = y ln 2."""
     return np.exp2(x)
@@ -70,7 +70,7 @@ def exp2(x):
 exp2.defderivative(lambda y, _x: y * LN2)
 
 
-@op(np=True, tex=r"e^{{{0}}} - 1")
+@op(np=True, tex=r"e^{{{0}}} - 1", singular=True)
 def expm1(x):
     """``e**x - 1``, exact near 0; dy/dx = y + 1."""
     return np.expm1(x)
@@ -206,7 +206,7 @@ def arctan(x):
 arctan.defderivative(lambda _y, x: 1 / (1 + x * x))
 
 
-@op(np=True, tex=r"\sinh {0}")
+@op(np=True, tex=r"\sinh {0}", singular=True)
 def sinh(x):
     """Hyperbolic sine; dy/dx = cosh x."""
     return np.sinh(x)
@@ -215,7 +215,7 @@ def sinh(x):
 sinh.defderivative(lambda _y, x: np.cosh(x))
 
 
-@op(np=True, tex=r"\cosh {0}")
+@op(np=True, tex=r"\cosh {0}", singular=True)
 def cosh(x):
     """Hyperbolic cosine; dy/dx = sinh x."""
     return np.cosh(x)

@@ -52,7 +52,13 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         recorded = [i for i, t in enumerate(outputs) if type(t) is Tensor and t._record in made]
         if not recorded:
             return result
-        tape = Tape(list(inputs), [r for r in running.records if r in made], [outputs[i]._record for i in recorded])
+        tape = Tape(
+            list(inputs),
+            [r for r in running.records if r in made],
+            [outputs[i]._record for i in recorded],
+            (),
+            running.stopped,
+        )
         for r in running.records:
             r.free()
         again = _recompute(*(Tensor._of(values[p], p) for p in inputs), tape=tape)

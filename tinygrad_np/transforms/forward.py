@@ -7,6 +7,7 @@ its vjp: u -> rule(u) is linear, and its transpose is the tangent map.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..core.record import Record
 from ..core.tape import Trace
 from ..core.tensor import Tensor, lift
 from .reverse import is_recorded, split_aux, unwrap
-from .tree import flatten, unflatten
+from .tree import flatten, flatten_like, tree_map, unflatten
 
 __all__ = ["jvp", "linearize"]
 
@@ -50,7 +51,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fals
         raise TypeError("jvp(f, primals, tangents): both are tuples, one entry an argument of f")
     y, push, aux = _linearize(f, tuple(primals), has_aux)
     y_dot = push(*tangents)
-    return (y, y_dot, aux) if has_aux else (y, y_dot)
+    return (y, y_dot, tree_map(lambda t: unwrap(t, current().depth > 0), aux)) if has_aux else (y, y_dot)
 
 
 def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
@@ -71,9 +72,7 @@ def _linearize(f: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool) -
     outputs, out_structure = flatten(result)
 
     def push(*tangents: Any) -> Any:
-        dots, dot_structure = flatten(tuple(tangents))
-        if dot_structure != structure:
-            raise ValueError("the tangents must have the structure of the primals: the same dicts, lists and tuples")
+        dots = flatten_like(structure, tangents, "tangents have the structure of the primals")
         env: dict[Record, Any] = {}
         outer = recorded or is_recorded(dots)
         for t, dot in zip(inputs, dots, strict=True):
@@ -84,16 +83,20 @@ def _linearize(f: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool) -
         with np.errstate(all="ignore"):
             for r in running.records:
                 dots = [None if p is None else env.get(p) for p in r.inputs]
-                if any(d is not None for d in dots) and (r.dtype is None or r.dtype.kind in "fc"):
+                if r.diff and any(d is not None for d in dots):
                     env[r] = _push(r, dots, outer)
         y_dots = [env.get(t._record) if type(t) is Tensor and t._record is not None else None for t in outputs]
         y_dots = [
-            np.zeros(np.shape(t), np.result_type(t)) if d is None else unwrap(d, outer)
+            np.zeros(np.shape(t), np.result_type(t)) if d is None else _owned(unwrap(d, outer))
             for t, d in zip(outputs, y_dots, strict=True)
         ]
         return unflatten(out_structure, y_dots)
 
     return unflatten(out_structure, [unwrap(t, recorded) for t in outputs]), push, aux
+
+
+def _owned(d: Any) -> Any:
+    return d if type(d) is Tensor else np.array(d)
 
 
 def _push(r: Record, dots: list[Any], recorded: bool) -> Any:
@@ -109,9 +112,8 @@ def _push(r: Record, dots: list[Any], recorded: bool) -> Any:
         )
         y = lift(y, r)
     if prim.jvps is not None:
-        terms = [
-            prim.jvps[i](d, y, *xs, **params) for i, d in enumerate(dots) if d is not None and prim.jvps[i] is not None
-        ]
+        jvps = [partial(prim.jvps[0], argnum=i) for i in range(len(xs))] if prim.variadic else prim.jvps
+        terms = [jvps[i](d, y, *xs, **params) for i, d in enumerate(dots) if d is not None and jvps[i] is not None]
     elif prim.linear is True:
         full = [
             np.zeros(np.shape(x), x.dtype if hasattr(x, "dtype") else float) if d is None else d

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .forward import jvp, linearize
-from .reverse import grad, vjp
-from .tree import flatten, unflatten
+from .forward import linearize
+from .reverse import choose, grad, vjp
+from .tree import flatten, flatten_like, unflatten
 
 __all__ = ["hessian", "hvp", "jacobian"]
 
@@ -19,7 +19,8 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     """A function that gives the matrix of all derivatives of ``f``, of shape ``output.shape + input.shape``.
 
     For containers: the structure of the output, and in each place the structure of the input. One backward pass an
-    output number, or one forward push an input number, whichever are fewer.
+    output number, or one forward push an input number, whichever are fewer. From complex to complex the function has to
+    be holomorphic; a real output has dy/dRe + i dy/dIm, as a gradient.
 
     Examples
     --------
@@ -30,27 +31,20 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
            [1., 1., 0.],
            [1., 1., 1.]])
     """
-    several = not isinstance(argnums, int)
-    numbers: Sequence[int] = argnums if not isinstance(argnums, int) else (argnums,)
 
     @wraps(f)
     def run(*args: Any, **kwargs: Any) -> Any:
-        def of_chosen(*xs: Any) -> Any:
-            full = list(args)
-            for i, x in zip(numbers, xs, strict=True):
-                full[i] = x
-            return f(*full, **kwargs)
-
-        primals = tuple(args[i] for i in numbers)
+        of_chosen, primals = choose(f, argnums, args, kwargs)
         xs, x_structure = flatten(primals)
         y, pullback = vjp(of_chosen, *primals)
         ys, y_structure = flatten(y)
-        if sum(np.size(x) for x in xs) < sum(np.size(v) for v in ys):
+        has_complex = any(np.result_type(v).kind == "c" for v in (*xs, *ys))
+        if has_complex or sum(np.size(x) for x in xs) < sum(np.size(v) for v in ys):
             blocks = _by_columns(of_chosen, primals, xs, x_structure, ys)
         else:
             blocks = _by_rows(pullback, xs, ys, y_structure)
         rows = [unflatten(x_structure, row) for row in blocks]
-        return unflatten(y_structure, rows if several else [row[0] for row in rows])
+        return unflatten(y_structure, [row[0] for row in rows] if isinstance(argnums, int) else rows)
 
     return run
 
@@ -76,7 +70,12 @@ def _by_columns(f: Any, primals: Any, xs: list[Any], x_structure: Any, ys: list[
         columns: list[list[Any]] = [[] for _ in ys]
         for unit in _units(x):
             dots = [unit if j == k else np.zeros(np.shape(v), _float(v)) for j, v in enumerate(xs)]
-            for column, y_dot in zip(columns, flatten(push(*unflatten(x_structure, dots)))[0], strict=True):
+            pushed = flatten(push(*unflatten(x_structure, dots)))[0]
+            if unit.dtype.kind == "c" and any(np.result_type(y).kind != "c" for y in ys):
+                along = flatten(push(*unflatten(x_structure, [1j * d if d is unit else d for d in dots])))[0]
+                real = [np.result_type(y).kind != "c" for y in ys]
+                pushed = [a + 1j * b if r else a for a, b, r in zip(pushed, along, real, strict=True)]
+            for column, y_dot in zip(columns, pushed, strict=True):
                 column.append(y_dot)
         for block, column, y in zip(blocks, columns, ys, strict=True):
             stacked = _stacked(column, np.shape(x), np.shape(y), y)
@@ -118,7 +117,7 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable
 
 
 def hvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:
-    """The Hessian of a scalar ``f`` times a vector, without the Hessian: the jvp of the gradient.
+    """The Hessian of a scalar ``f`` times a vector, without the Hessian: the gradient of <gradient, vector>.
 
     ``primals`` and ``tangents`` are tuples, one entry an argument; with one argument the product alone is given.
 
@@ -129,4 +128,14 @@ def hvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
     array([ 6., 12.])
     """
-    return jvp(grad(f, 0 if len(primals) == 1 else tuple(range(len(primals)))), primals, tangents)[1]
+    if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
+        raise TypeError("hvp(f, primals, tangents): both are tuples, one entry an argument of f")
+    every = tuple(range(len(primals)))
+    vectors = flatten_like(flatten(tuple(primals))[1], tuple(tangents), "tangents have the structure of the primals")
+
+    def along(*xs: Any) -> Any:
+        gs, _ = flatten(grad(f, every)(*xs))
+        return sum((np.sum(np.real(g * np.conjugate(v))) for g, v in zip(gs, vectors, strict=True)), 0.0)
+
+    product = grad(along, every)(*primals)
+    return product[0] if len(primals) == 1 else product

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import observers, sweep
+from ..core.backward import exclusive, observers, sweep
 from ..core.modes import current, switch
 from ..core.primitive import fresh
 from ..core.record import Record
 from ..core.tensor import Tensor, lift
-from .tree import flatten, unflatten
+from .tree import flatten, flatten_like, tree_map, unflatten
 
 __all__ = ["grad", "gradients", "value_and_grad", "vjp"]
 
@@ -59,13 +59,11 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     targets = [t._record for t in inputs]
 
     def pullback(cotangent: Any) -> Any:
-        seeds, seed_structure = flatten(cotangent)
-        if seed_structure != out_structure:
-            raise ValueError("the cotangent must have the structure of the output: the same dicts, lists and tuples")
+        seeds = flatten_like(out_structure, cotangent, "a cotangent has the structure of the output")
         return unflatten(structure, cotangents(outputs, seeds, targets, recorded))
 
     y = unflatten(out_structure, [unwrap(t, recorded) for t in outputs])
-    return (y, pullback, aux) if has_aux else (y, pullback)
+    return (y, pullback, tree_map(lambda t: unwrap(t, recorded), aux)) if has_aux else (y, pullback)
 
 
 def value_and_grad(
@@ -89,23 +87,14 @@ def value_and_grad(
     >>> value_and_grad(lambda x: np.sum(x**2))(np.array([1.0, 3.0]))
     (array(10.), array([2., 6.]))
     """
-    several = not isinstance(argnums, int)
-    numbers: Sequence[int] = argnums if not isinstance(argnums, int) else (argnums,)
 
     @wraps(f)
     def run(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        chosen = [_index(i, len(args), f) for i in numbers]
-
-        def of_chosen(*xs: Any) -> Any:
-            full = list(args)
-            for i, x in zip(chosen, xs, strict=True):
-                full[i] = x
-            return f(*full, **kwargs)
-
-        y, pullback, aux = vjp(with_aux(of_chosen, has_aux), *(args[i] for i in chosen), has_aux=True)
-        seed = scalar_seed(y, f)
-        gradient = pullback(seed)
-        return ((y, aux) if has_aux else y), (gradient if several else gradient[0])
+        of_chosen, primals = choose(f, argnums, args, kwargs)
+        with_aux = of_chosen if has_aux else lambda *xs: (of_chosen(*xs), None)
+        y, pullback, aux = vjp(with_aux, *primals, has_aux=True)
+        gradient = pullback(scalar_seed(y, f))
+        return ((y, aux) if has_aux else y), (gradient[0] if isinstance(argnums, int) else gradient)
 
     return run
 
@@ -150,6 +139,8 @@ def gradients(y: Tensor, wrt: Any, gradient: Any = None, *, create_graph: bool =
     >>> gradients(h * h, {"h": h, "x": x})
     {'h': array(12.), 'x': array(24.)}
     """
+    if type(y) is not Tensor:
+        raise TypeError(f"gradients() starts from a Tensor; got {type(y).__name__}")
     tensors, structure = flatten(wrt)
     for t in tensors:
         if type(t) is not Tensor or not t.requires_grad:
@@ -171,7 +162,15 @@ def cotangents(outputs: Sequence[Any], seeds: Sequence[Any], targets: Sequence[A
             seed = seed if type(seed) is Tensor else Tensor._of(np.asarray(seed, t.dtype), None)
             starts.append(seed if recorded else seed._data)
     found = sweep(roots, starts, targets=targets, lift=lift if recorded else None, observers=observers(current()))
-    return [unwrap(found[r], recorded) if r in found else np.zeros(r.shape, r.dtype) for r in targets]
+    return [_own(found, r, recorded) if r in found else np.zeros(r.shape, r.dtype) for r in targets]
+
+
+def _own(found: dict[Record, Any], r: Record, recorded: bool) -> Any:
+    """A cotangent in memory of its own, so that its caller may write into it."""
+    if type(found[r]) is Tensor:
+        t = unwrap(found[r], recorded)
+        return Tensor._of(t._data, t._record) if type(t) is Tensor else np.array(t)
+    return found[r] if exclusive(found, r) else np.array(found[r])
 
 
 def is_recorded(leaves: Sequence[Any]) -> bool:
@@ -194,15 +193,12 @@ def split_aux(result: Any, has_aux: bool) -> tuple[Any, Any]:
     return result
 
 
-def with_aux(f: Callable[..., Any], has_aux: bool) -> Callable[..., Any]:
-    return f if has_aux else lambda *xs: (f(*xs), None)
-
-
 def scalar_seed(y: Any, f: Callable[..., Any]) -> Any:
     """The cotangent 1 of a real scalar output."""
     name = getattr(f, "__name__", "f")
-    if isinstance(y, dict | list | tuple) or np.size(y) != 1:
-        what = f"shape {np.shape(y)}" if not isinstance(y, dict | list | tuple) else type(y).__name__
+    number = not isinstance(y, dict | list | tuple | str | None) and np.result_type(y).kind in "fciub"
+    if not number or np.size(y) != 1:
+        what = f"shape {np.shape(y)}" if number else type(y).__name__
         raise TypeError(f"grad needs one number as output, and {name} gave {what}: sum it, or use jacobian or vjp")
     dtype = np.result_type(y)
     if dtype.kind == "c":
@@ -210,7 +206,20 @@ def scalar_seed(y: Any, f: Callable[..., Any]) -> Any:
     return np.ones(np.shape(y), dtype if dtype.kind == "f" else float)
 
 
-def _index(i: int, n: int, f: Callable[..., Any]) -> int:
-    if not -n <= i < n:
-        raise TypeError(f"argnums={i}, but {getattr(f, '__name__', 'f')} was called with {n} positional arguments")
-    return i % n
+def choose(
+    f: Callable[..., Any], argnums: int | Sequence[int], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """``f`` as a function of the chosen arguments alone, and these."""
+    name, n = getattr(f, "__name__", "f"), len(args)
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for i in numbers:
+        if not isinstance(i, int) or not -n <= i < n:
+            raise TypeError(f"argnums={argnums}, but {name} was called with {n} positional arguments")
+
+    def of_chosen(*xs: Any) -> Any:
+        full = list(args)
+        for i, x in zip(numbers, xs, strict=True):
+            full[i] = x
+        return f(*full, **kwargs)
+
+    return of_chosen, tuple(args[i] for i in numbers)
