@@ -112,6 +112,14 @@ def test_directional_uses_the_complex_step_only_where_it_is_right(f, method):
     assert np.allclose(d.value, (f(x + h) - f(x - h)) / (2 * h), atol=1e-7)
 
 
+def test_a_kink_is_not_hidden_by_a_complex_step_to_its_middle():
+    def f(x):
+        return np.where(np.real(x) > 0, x, np.where(np.real(x) < 0, 0, x / 2))
+
+    assert complex_step(f, np.array(0.0), ONE).value == 0.5
+    assert directional(f, np.array(0.0), ONE).jump == pytest.approx(1)
+
+
 def test_one_bad_element_makes_a_function_not_analytic():
     def f(x):
         return np.where(np.arange(50) == 17, x + np.abs(x), x**2)

@@ -162,6 +162,17 @@ def test_wrong_second_derivative_only():
     assert "the sign is wrong" in text
 
 
+def test_wrong_third_derivative_only():
+    bend = primitive(lambda x: -np.sin(x), name="bend").defvjp(lambda g, _y, x: g * np.cos(x))  # of the wrong sign
+    slope = primitive(np.cos, name="slope").defvjp(lambda g, _y, x: g * bend(x))
+    slope.defjvp(lambda d, _y, x: d * -np.sin(x))
+    bad = op(lambda g, _y, x: g * slope(x))
+    check_grads(bad, (X[0],), order=2)
+    text = fails(bad, (X[0],), order=3)
+    assert "order 3" in text
+    assert "over reverse over" in text
+
+
 def test_wrong_in_the_cotangent_only():
     """A rule that is no longer linear in g where it is differentiated: seen at the second order only."""
     product = primitive(lambda g, x: g * np.cos(x), name="product")

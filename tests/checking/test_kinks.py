@@ -129,6 +129,15 @@ def test_many_kinks_of_one_op_choose_alike():
     assert compare({"x": [466.0, 465.0]}, {"x": x}, loss=total)["x"].verdict == "wrong"
 
 
+def test_many_kinks_of_many_ops_choose_alike():
+    """Five ops with three choices each are too many to combine: all take the same side."""
+    x = Tensor([0.0, 1.0], requires_grad=True)
+    ops = [tg.relu, np.abs, lambda x: np.maximum(x, 0), lambda x: np.clip(x, 0, 9), lambda x: -np.minimum(-x, 0)]
+    loss = np.sum(sum(f(x) * 10.0**k for k, f in enumerate(ops)))
+    assert compare({"x": [11111.0, 11111.0]}, {"x": x}, loss=loss)["x"].verdict == "kink"
+    assert compare({"x": [11113.0, 11111.0]}, {"x": x}, loss=loss)["x"].verdict == "wrong"
+
+
 def test_ops_of_ones_own_have_kinks_too():
     hinge = elementwise(lambda x: np.maximum(1 - x, 0), lambda _y, x: -1.0 * (x < 1.0), name="hinge")
     x = np.array([0.0, 1.0, 2.0, 3.0, -1.0])

@@ -8,7 +8,7 @@ the other choices.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice, product
 from typing import Any, NamedTuple
 
@@ -27,6 +27,8 @@ Array = NDArray[Any]
 
 TWO_SIDED = ("relu", "leaky_relu", "absolute", "maximum", "minimum", "fmax", "fmin", "clip")
 MOST = 81  # backward passes; four groups of kinks with three choices each
+# One side of the point, the side of the larger or of the smaller slope (closed or open intervals), or the middle.
+SIDES = ("up", "down", "steep", "flat", "middle")
 
 Weights = tuple[Any, ...]  # local derivatives of one record, one array an argument
 
@@ -35,6 +37,7 @@ class Kink(NamedTuple):
     record: Record
     elements: int  # how many lie at a kink
     choices: list[Callable[..., Any]]  # rules in place of its own: one gives the cotangents of all arguments
+    sides: dict[str, int]  # which choice each of SIDES is; -1: its own
 
 
 class Kinks:
@@ -59,26 +62,18 @@ class Kinks:
 
         All elements of an op choose alike, as code does; with many ops, all ops of one name do, or all ops.
         """
-        groups: list[list[Kink]] = [[k] for k in self.found]
-        if np.prod([len(k.choices) + 1.0 for k in self.found]) > MOST:
-            by_name: dict[str, list[Kink]] = {}
-            for k in self.found:
-                by_name.setdefault(_name(k.record), []).append(k)
-            groups = list(by_name.values())
-        options = [range(-1, max(len(k.choices) for k in group)) for group in groups]
-        most = max(map(len, options), default=1)
-        if np.prod([float(len(o)) for o in options]) > MOST:
-            combinations: Iterable[tuple[int, ...]] = ((pick,) * len(groups) for pick in range(-1, most - 1))
-        else:
-            combinations = product(*options)
-        for picks in islice(combinations, 1, None):  # the first picks are the tape's own
-            swaps = {
-                k.record: k.choices[min(pick, len(k.choices) - 1)]
-                for pick, group in zip(picks, groups, strict=True)
-                for k in group
-                if pick >= 0
-            }
-            yield self._swept(swaps, target)
+        by_name: dict[str, list[Kink]] = {}
+        for k in self.found:
+            by_name.setdefault(_name(k.record), []).append(k)
+        for groups in ([[k] for k in self.found], list(by_name.values()), [self.found]):
+            options = [_options(group) for group in groups]
+            if np.prod([float(len(o)) for o in options]) <= MOST:
+                break
+        for picked in islice(product(*options), 1, None):  # the first is the tape's own
+            chosen = (
+                (k, i) for group, picks in zip(groups, picked, strict=True) for k, i in zip(group, picks, strict=True)
+            )
+            yield self._swept({k.record: k.choices[i] for k, i in chosen if i >= 0}, target)
 
     def own(self, target: Record) -> Array:
         """The gradient by ``target`` as the tape has it."""
@@ -89,6 +84,14 @@ class Kinks:
         root, wanted = copies.get(self.root, self.root), copies.get(target, target)
         found = sweep([root], [np.ones(root.shape, root.dtype)], targets=[wanted])
         return np.asarray(found[wanted]) if wanted in found else np.zeros(target.shape, target.dtype)
+
+
+def _options(group: list[Kink]) -> list[tuple[int, ...]]:
+    """What the kinks of a group may choose together, their own first."""
+    if len(group) == 1:
+        return [(i,) for i in range(-1, len(group[0].choices))]
+    own = (-1,) * len(group)
+    return list(dict.fromkeys([own, *(tuple(k.sides.get(side, -1) for k in group) for side in SIDES)]))
 
 
 def find_kinks(loss: Tensor) -> Kinks:
@@ -177,7 +180,8 @@ def _bends(r: Record, prim: Primitive, xs: list[Any]) -> Kink | None:
     """The elements of an elementwise op where its derivatives differ on the two sides of an input."""
     here = _weights(r, prim, xs)
     at = np.zeros(r.shape, bool)
-    sides: list[Weights] = []
+    choices: list[Weights] = []
+    sides: dict[str, int] = {}
     for i, x in enumerate(xs):
         x = np.asarray(x)
         if x.dtype.kind != "f":
@@ -195,16 +199,16 @@ def _bends(r: Record, prim: Primitive, xs: list[Any]) -> Kink | None:
         if np.any(bent):
             at |= bent
             rising = next(a >= b for a, b in zip(up, down, strict=True) if a is not None and b is not None)
-            # One side of the point, the side of the smaller or larger slope (open or closed intervals), or the middle.
-            for weight_up in (np.ones_like(rising), np.zeros_like(rising), rising, ~rising, np.full(r.shape, 0.5)):
-                side = [None if h is None else _mixed(weight_up, a, b) for a, b, h in zip(up, down, here, strict=True)]
-                sides.append(
-                    tuple(None if s is None else np.where(bent, s, h) for s, h in zip(side, here, strict=True))
-                )
-    choices = [side for k, side in enumerate(sides) if not any(_same(side, other) for other in (here, *sides[:k]))]
+            shares = np.ones_like(rising), np.zeros_like(rising), rising, ~rising, np.full(r.shape, 0.5)
+            for name, share in zip(SIDES, shares, strict=True):
+                mixed = (None if h is None else _mixed(share, a, b) for a, b, h in zip(up, down, here, strict=True))
+                side = tuple(None if s is None else np.where(bent, s, h) for s, h in zip(mixed, here, strict=True))
+                index = next((j for j, c in enumerate((here, *choices)) if _same(side, c)), len(choices) + 1) - 1
+                choices += [side] if index == len(choices) else []
+                sides.setdefault(name, index)
     if not choices:
         return None
-    return Kink(r, int(np.sum(at)), [_elementwise_rule(w) for w in choices])
+    return Kink(r, int(np.sum(at)), [_elementwise_rule(w) for w in choices], sides)
 
 
 def _mixed(share: Array, a: Any, b: Any) -> Any:
@@ -250,7 +254,7 @@ def _ties(r: Record, x: Any) -> Kink | None:
         one = np.arange(flat.shape[-1]) == chosen[..., None]
         weights = np.transpose(one.reshape([x.shape[i] for i in order]), np.argsort(order))
         choices.append(lambda g, _i, w=weights: np.reshape(g, extreme.shape) * w)
-    return Kink(r, ties, choices)
+    return Kink(r, ties, choices, {"up": 0, "down": 1, "steep": 0, "flat": 1})
 
 
 def _rewired(tape: Tape, swaps: Mapping[Record, Callable[..., Any]]) -> dict[Record, Record]:
