@@ -18,6 +18,7 @@ from .core.primitive import Primitive, elementwise, primitive
 from .core.record import Record
 from .core.tape import Tape, tape_of, trace
 from .core.tensor import Tensor
+from .listing import listing
 from .ops.binding import public_names
 from .transforms import checkpoint, grad, gradients, hessian, hvp, jacobian, jvp, linearize, value_and_grad, vjp
 
@@ -41,6 +42,7 @@ __all__ = [
 
 globals().update(public_names())  # relu, softmax, sum, ...: each block of ops/ says which
 OpMethods.tape = tape_of  # type: ignore[method-assign]  # core/tape.py stands above core/tensor.py
+Tape.__str__ = listing  # type: ignore[method-assign]  # the same
 
 
 def __getattr__(name: str) -> Any:

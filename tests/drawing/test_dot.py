@@ -167,7 +167,7 @@ def test_outputs_of_one_op_are_no_nodes():
 
 
 def test_the_hidden_output_of_an_op_is_not_shown():
-    op = primitive(lambda x: (x, np.ones(7)), name="hides", hidden=1).defvjp(lambda g, _y, _x: g)
+    op = primitive(lambda x: (x, np.ones(7, int)), name="hides", hidden=1).defvjp(lambda g, _y, _x: g)
     assert shown(draw(op, Tensor(np.ones(3), True)))["op1"].split() == ["hides", "(3,)", "float64"]
 
 

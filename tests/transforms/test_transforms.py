@@ -260,6 +260,10 @@ def test_a_trace_of_a_gradient_is_right_at_other_points() -> None:
         assert hvp(lambda x: np.where(x > 0, x**1.5, x), (np.array(0.0),), (np.array(1.0),)) == 0.0
 
 
+def test_a_zero_tangent_wins_too() -> None:
+    assert jvp(np.sqrt, (np.array([0.0, 1.0]),), (np.array([0.0, 1.0]),))[1].tolist() == [0.0, 0.5]
+
+
 def test_an_overflow_behind_a_guard_is_none() -> None:
     with np.errstate(all="ignore"):
         assert grad(lambda x: np.where(x > 0, x, np.exp(x) - 1))(np.float32(100.0)) == 1.0

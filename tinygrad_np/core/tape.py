@@ -116,22 +116,6 @@ class Tape:
         if all(r.y is not None for r in self.inputs):
             self(*(r.y for r in self.inputs), watch=compare)
 
-    def __str__(self) -> str:
-        labels = self.labels()
-        leaves = [(labels[r], r) for r in (*self.inputs, *self.constants)]
-        inputs = set(self.inputs)
-        kinds = ("parameter" if r.diff else "input" if r in inputs else "constant" for _, r in leaves)
-        lines = [f"{label}: {kind} {_type(r)}" for (label, r), kind in zip(leaves, kinds, strict=True)]
-        rows = []
-        for r in self.records:
-            args = [repr(x) if p is None else labels[p] for p, x in zip(r.inputs, r.values, strict=True)]
-            args += [f"{k}={_short(v)}" for k, v in (r.params or {}).items() if not _is_default(r, k, v)]
-            call = f"{labels[r]} = {r.primitive.name}({', '.join(args)})"  # type: ignore[union-attr]
-            rows.append((call, _type(r), r.where + (f"  {r.name}" if r.name else "")))
-        wide = [min(max((len(row[i]) for row in rows), default=0), 44) for i in (0, 1)]
-        lines += [f"{call:<{wide[0]}}  {kind:<{wide[1]}}  {where}".rstrip() for call, kind, where in rows]
-        return "\n".join((*lines, "return " + ", ".join(labels[r] for r in self.outputs)))
-
     def __repr__(self) -> str:
         return f"<Tape of {len(self.records)} records, {len(self.inputs)} inputs>"
 
@@ -216,21 +200,3 @@ def trace(f: Callable[..., Any], *args: Any) -> Tape:
     return Tape(
         [t._record for t in inputs if t._record is not None], running.records, outputs, running.reads, running.stopped
     )
-
-
-def _type(r: Record) -> str:
-    if r.dtype is None:
-        return "(" + ", ".join(_type(s) for s in r.shape) + ")"
-    return f"{r.dtype}{list(r.shape)}"
-
-
-def _short(v: Any) -> str:
-    text = getattr(v, "__name__", None) or repr(v)
-    return text if len(text) <= 40 else text[:37] + "..."
-
-
-def _is_default(r: Record, key: str, value: Any) -> bool:
-    if r.primitive is None or key not in (r.primitive.defaults or {}):
-        return False
-    default = r.primitive.defaults[key]  # type: ignore[index]  # it is in there
-    return default is value or (type(default) is type(value) and not isinstance(value, np.ndarray) and default == value)

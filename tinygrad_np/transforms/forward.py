@@ -114,6 +114,9 @@ def _push(r: Record, dots: list[Any], recorded: bool) -> Any:
     if prim.jvps is not None:
         jvps = [partial(prim.jvps[0], argnum=i) for i in range(len(xs))] if prim.variadic else prim.jvps
         terms = [jvps[i](d, y, *xs, **params) for i, d in enumerate(dots) if d is not None and jvps[i] is not None]
+        if prim.elementwise and prim.singular:  # a zero tangent wins over an infinite derivative, as in reverse mode
+            moved = [d for i, d in enumerate(dots) if d is not None and jvps[i] is not None]
+            terms = [np.where((d == 0) & ~np.isfinite(t), 0, t) for d, t in zip(moved, terms, strict=True)]
     elif prim.linear is True:
         full = [
             np.zeros(np.shape(x), x.dtype if hasattr(x, "dtype") else float) if d is None else d
