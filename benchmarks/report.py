@@ -15,7 +15,7 @@ __all__ = ["OURS", "Ratio", "markdown", "ratio", "show"]
 
 OURS = "tinygrad_np"
 NAMES = {
-    "gemm": "GEMMs", "hand": "by hand", "torch": "PyTorch", "torch.compile": "compiled", "jax": "JAX",
+    "gemm": "GEMMs", "hand": "by hand", "torch": "PyTorch", "torch.compile": "PyTorch compiled", "jax": "JAX",
     "mygrad": "MyGrad", "numpy": "NumPy",
 }  # fmt: skip
 
@@ -23,7 +23,7 @@ NAMES = {
 TARGETS = [
     ("8x4x4x1", "torch", 0.7),
     ("64x1000x100x10", "torch", 0.8),
-    ("64x1000x100x10", "hand", 1.1),
+    ("64x1000x100x10 f64", "hand", 1.1),
     ("20,000 ops", "torch", 0.65),
     ("import", "numpy", 1.3),
 ]
@@ -41,10 +41,10 @@ class Ratio(NamedTuple):
 
 
 def ratio(a: Json, b: Json) -> Ratio | None:
-    """Time of ``a`` over time of ``b``: median and quartiles over the rounds; None where one has no rounds."""
-    pairs = [x["cpu"] / y["cpu"] for x, y in zip(a["rounds"], b["rounds"], strict=False)]
-    if not pairs:
+    """Time of ``a`` over time of ``b``: median and quartiles over the rounds; None where one of them failed."""
+    if a["failed"] or b["failed"]:
         return None
+    pairs = [x["cpu"] / y["cpu"] for x, y in zip(a["rounds"], b["rounds"], strict=True)]
     low, _, high = quantiles(pairs, n=4, method="inclusive") if len(pairs) > 1 else pairs * 3
     return Ratio(median(pairs), low, high)
 

@@ -17,7 +17,7 @@ __all__ = ["SUITES", "cases", "measure_imports", "measure_suite"]
 SUITES = ("steps", "chains", "import")
 NETS = TwoLayer(64, 1000, 100, 10), TwoLayer(8, 4, 4, 1), TwoLayer(128, 64, 64, 10), TwoLayer(256, 784, 512, 10)
 Tick = Callable[[Case], object]
-LIMIT = 60.0  # seconds: an engine that needs longer for one batch is out
+LIMIT = 120.0  # seconds: an engine that needs longer for one batch is out
 
 IMPORT = """
 import importlib, json, os, resource, sys, time
