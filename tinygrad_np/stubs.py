@@ -64,7 +64,7 @@ def _package() -> str:
 
 def _parameters(call: Any) -> list[str]:
     """The parameters of an op as a stub writes them, their types read off their defaults."""
-    forward = call.forward if isinstance(call, Primitive) else call
+    forward = call.__wrapped__ if isinstance(call, Primitive) else call
     shown = []
     starred = isinstance(call, Primitive)  # its options may come by position too
     for p in inspect.signature(forward).parameters.values():

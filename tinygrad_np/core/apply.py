@@ -86,8 +86,9 @@ def apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None)
     r.diff = True
     r.notes = None
     frame = _getframe(2)
-    if frame.f_code is _users.code:  # a training loop calls from one place; from anywhere else, look
-        r.code = frame.f_code
+    code = frame.f_code
+    if code is _users.code:  # a training loop calls from one place; from anywhere else, look
+        r.code = code
         r.lasti = frame.f_lasti
     else:
         r.code, r.lasti = caller(frame)

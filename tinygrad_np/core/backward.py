@@ -145,8 +145,9 @@ def _pass(
                     if cotangents is pending:
                         heappush(heap, (p.seq, p))
                     cotangents[p] = c if type(c) is ndarray else _first(c)
-            for see in observers:
-                see(r, g, contributions)
+            if observers:
+                for see in observers:
+                    see(r, g, contributions)
         for see in observers:
             for r in found:
                 if r.primitive is None or r.seq == oldest:

@@ -144,13 +144,14 @@ class Record:
     def free(self) -> None:
         """Let go of the values; the structure stays."""
         self.y = FREED
-        if self.p1 is MANY:
+        p1 = self.p1
+        if p1 is MANY:
             self.x0 = tuple(x if p is None else p for p, x in zip(self.p0, self.x0, strict=True))
             return
         if self.p0 is not None:
             self.x0 = self.p0
-        if self.p1 is not None:
-            self.x1 = self.p1
+        if p1 is not None and p1 is not ABSENT:
+            self.x1 = p1
 
     def __repr__(self) -> str:
         op = "leaf" if self.primitive is None else self.primitive.name

@@ -91,6 +91,8 @@ def op(
         name = f.__name__  # a leading underscore: the kernel of a function with another signature
         given = samples if samples is not None else {1: UNARY, 2: BINARY}[f.__code__.co_argcount]
         p = Primitive(f, name=name.strip("_"), tex=tex, samples=given, domain=domain, **declared)
+        if f.__code__.co_names == ("np", name):  # nothing but NumPy's: called without the Python function around it
+            p.forward = find(name)
         _register(
             p, name, f.__module__, np, method, given,
             operator=operator, public=not name.startswith("_"), tex=tex, domain=domain, order=order,
