@@ -8,7 +8,7 @@ at the two ends of a sweep, so that a gradient is dL/dRe + i dL/dIm, as in PyTor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heappushpop
 from sys import getrefcount
 from typing import Any
 
@@ -81,10 +81,12 @@ def _pass(
         _add(found if r.primitive is None else pending, r, np.conjugate(seed) if r.dtype.kind == "c" else seed)
     heap = [(r.seq, r) for r in pending]
     heapify(heap)
+    new: Any = None  # what is about to go on the heap: along a chain it is the next to come off
 
     try:
-        while heap:
-            seq, r = heappop(heap)
+        while heap or new is not None:
+            seq, r = heappop(heap) if new is None else heappushpop(heap, new) if heap else new
+            new = None
             prim: Any = r.primitive  # no leaf is on the heap
             notes = r.notes
             if (notes is not None and notes.owner is not None) or (wanted and r in wanted):
@@ -143,7 +145,9 @@ def _pass(
                     _add(cotangents, p, c)
                 else:
                     if cotangents is pending:
-                        heappush(heap, (p.seq, p))
+                        if new is not None:
+                            heappush(heap, new)
+                        new = (p.seq, p)
                     cotangents[p] = c if type(c) is ndarray else _first(c)
             if observers:
                 for see in observers:
