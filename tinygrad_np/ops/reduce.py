@@ -331,10 +331,10 @@ def ptp(a, axis=None, keepdims=False):
 
 
 def _number_extremum(kernel, name, pair, plain, a, axis, keepdims, initial, where):
-    a = as_array(a)
-    if a.dtype.kind not in "fc":
+    if (a := as_array(a)).dtype.kind not in "fc":
         return plain(a, axis=axis, keepdims=keepdims, initial=initial, where=where)
-    y = _extremum(kernel, pair, np.nan, a, axis, keepdims, initial, where)
+    numbers = np.where(np.isnan(a), np.nan, a)  # of a NaN no tangent, NaN as a rule, gets further
+    y = _extremum(kernel, pair, np.nan, numbers, axis, keepdims, initial, where)
     warn_all_nan(name, y)
     return y
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.primitive import Primitive
+from ..core.tensor import Tensor
 from .arithmetic import arctan2, remainder
 from .declare import composite, op
 from .elementwise import degrees, imag, real
+from .reduce import as_array
 
 
 @op(tex=r"I_{{n}}({0})", samples=[((3,), {"order": 0}), ((2, 3), {"order": 1}), ((3,), {"order": 4})])
@@ -65,7 +67,8 @@ def _nan_to_num(x, *, nan, posinf, neginf):
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
-_nan_to_num.defderivative(lambda _y, x, **_: np.isfinite(x))
+_nan_to_num.defvjp(lambda g, _y, x, **_: np.where(np.isfinite(x), g, 0))
+_nan_to_num.defjvp(lambda x_dot, _y, x, **_: np.where(np.isfinite(x), x_dot, 0)).broadcasting()  # x_dot may be NaN too
 
 
 @composite(np=True, samples=[((3,),), ((2, 3), {"nan": 1.0})])
@@ -75,6 +78,22 @@ def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     A Tensor is always copied.
     """
     return _nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
+@composite(np=True, samples=[((3,),), (np.array([1.5 + 1j, 2.0]),)])
+def real_if_close(a, tol=100):
+    """The real part, with its derivative, where all imaginary parts are close to 0; else ``a`` itself."""
+    a = as_array(a)
+    return real(a) if np.isrealobj(np.real_if_close(a.data if type(a) is Tensor else a, tol)) else a
+
+
+@op(np=True, samples=[(np.array([-1, 0, 2]), (3,)), (np.array([[0], [1]]), ())], tex=r"H({0})")
+def heaviside(x1, x2):
+    """0 where ``x1`` is negative, 1 where positive, ``x2`` where 0: there x2 has derivative 1; x1 has no gradient."""
+    return np.heaviside(x1, x2)
+
+
+heaviside.defderivative(None, lambda _y, x1, _x2: x1 == 0)
 
 
 @op(np=True, samples=[((3,),), ((2, 3),), (np.array([-1.5, 2.25, 0.5]),)])
