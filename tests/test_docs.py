@@ -53,6 +53,6 @@ def test_the_stubs_are_up_to_date() -> None:
 
 
 def test_there_are_as_many_ops_as_the_readme_says() -> None:
-    said = re.search(r"(\d+) NumPy functions", (ROOT / "README.md").read_text())
+    said = re.search(r"Over (\d+) NumPy functions", (ROOT / "README.md").read_text())
     assert said is not None
-    assert int(said[1]) == len(reachable())
+    assert int(said[1]) <= len(reachable()) < int(said[1]) + 50
