@@ -59,7 +59,7 @@ class Primitive:
         self.core_dims = core_dims  # axes that do not broadcast; None: the op does not broadcast at all
         self.hidden = hidden  # trailing outputs that only the rules see
         self.view = False  # seen to put out views of its input, which change with it
-        self.elementwise = False
+        self.elementwise = core_dims == 0
         self.linear: bool | str = False
         self.jvps: tuple[Any, ...] | None = None
         self._describe(forward)
