@@ -20,6 +20,7 @@ ROOMS = {
     "scan": "Cumulative sums and products",
     "calculus": "Differences, integrals, interpolation",
     "sorting": "Sorting and order statistics",
+    "sets": "Arrays as sets",
     "shape": "Shape",
     "joining": "Joining and splitting",
     "diagonals": "Diagonals and triangles",

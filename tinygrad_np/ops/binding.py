@@ -40,6 +40,7 @@ from . import (  # noqa: F401  # they register
     reduce,
     scan,
     selection,
+    sets,
     shape,
     sorting,
     special,

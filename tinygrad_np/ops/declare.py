@@ -171,7 +171,8 @@ def _constant(f: Any) -> Callable[..., Any]:
         p.broadcasting()
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        for k, v in kwargs.items():
+        named = kwargs if isinstance(f, numpy.ufunc) or len(args) < 3 else _arguments(f, args, kwargs)[1]
+        for k, v in named.items():
             if type(v) is Tensor and v.requires_grad:
                 raise TypeError(f"np.{p.name} passes no gradient on, and {k}= requires one: give it detached")
         what = p.name if current().traces else None
