@@ -21,6 +21,8 @@ ROOMS = {
     "calculus": "Differences, integrals, interpolation",
     "sorting": "Sorting and order statistics",
     "sets": "Arrays as sets",
+    "polynomials": "Polynomials",
+    "creation": "Evenly spaced numbers",
     "shape": "Shape",
     "joining": "Joining and splitting",
     "diagonals": "Diagonals and triangles",
