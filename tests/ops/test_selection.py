@@ -79,3 +79,50 @@ def test_bincount_with_and_without_weights() -> None:
     np.testing.assert_array_equal(y.data, np.bincount(i, w.data, 6))
     np.sum(y * [1, 2, 3, 4, 5, 6]).backward()
     np.testing.assert_array_equal(w.grad, [1, 4, 1, 2])
+
+
+X = RNG.normal(size=(3, 4))
+ROWS: dict[str, Any] = {
+    "a number of each row": lambda x: np.apply_along_axis(np.sum, 0, x),
+    "a row of each row": lambda x: np.apply_along_axis(np.cumsum, 0, x),
+    "a matrix of each row": lambda x: np.apply_along_axis(np.outer, 0, x, np.array([1.0, 2.0])),
+    "over axes": lambda x: np.apply_over_axes(np.mean, x, [0, -1]),
+    "windows": lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 3)),
+    "windows of windows": lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 2), axis=(0, 0)),
+    "sort_complex": lambda x: np.sort_complex(x[0]),
+}
+
+
+@pytest.mark.parametrize("f", ROWS.values(), ids=ROWS)
+def test_rows_and_windows_are_numpys(f: Any) -> None:
+    got = f(Tensor(X, requires_grad=True))
+    assert got.requires_grad
+    np.testing.assert_allclose(got.data, f(X), rtol=1e-15)
+
+
+def test_an_element_counts_once_for_each_window() -> None:
+    g = grad(lambda x: np.sum(np.lib.stride_tricks.sliding_window_view(x, 3)))(np.arange(5.0))
+    np.testing.assert_array_equal(g, [1, 2, 3, 2, 1])
+    with pytest.raises(ValueError, match="a window of 9 on an axis of 3"):
+        np.lib.stride_tricks.sliding_window_view(Tensor(X), 9, axis=0)
+    with pytest.raises(ValueError, match="1 window sizes for 2 axes"):
+        np.lib.stride_tricks.sliding_window_view(Tensor(X), 2)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x.astype(np.float32, "F", copy=False),
+        lambda x: np.astype(x, np.float32),
+        lambda x: x.copy("F"),
+        lambda x: np.copy(x, order="C"),
+        lambda x: x.transpose(None),
+        lambda x: x.transpose(np.array([1, 0])),
+        lambda x: x.conjugate(),
+    ],
+)
+def test_options_that_ask_for_a_layout_are_taken(f: Any) -> None:
+    got, expected = f(Tensor(X, requires_grad=True)), f(X)
+    assert got.requires_grad
+    assert (got.dtype, got.data.flags.f_contiguous) == (expected.dtype, expected.flags.f_contiguous)
+    np.testing.assert_array_equal(got.data, expected)

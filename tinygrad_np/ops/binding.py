@@ -204,6 +204,7 @@ SPECIAL: dict[str, Any] = {
     "reshape": shape.method_reshape,
     "transpose": shape.method_transpose,
     "compress": selection.method_compress,
+    "conjugate": _method(elementwise.conjugate),
     "__getitem__": indexing.getitem,
     "__setitem__": _setitem,
     "__divmod__": special.divmod,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .declare import op
+from .declare import UNARY, op
 
 LN2, LN10 = float(np.log(2)), float(np.log(10))
 
@@ -322,19 +322,19 @@ def imag(x):
 imag.defvjp(lambda g, _y, _x: -1j * g if _x.dtype.kind == "c" else 0 * g, linear=True).broadcasting()
 
 
-@op(method=True, tex="{0}", samples=[((2, 3), {"dtype": "float64"})])
-def astype(x, *, dtype):
-    """The same numbers in another dtype; to integers or booleans no gradient flows."""
-    return x.astype(dtype)
+@op(np=True, method=True, tex="{0}", samples=[((2, 3), "float64")])
+def astype(x, *, dtype, order="K", casting="unsafe", subok=True, copy=True):
+    """The same numbers in another dtype, always copied; to integers or booleans no gradient flows."""
+    return x.astype(dtype, order, casting)
 
 
-astype.defvjp(lambda g, _y, _x, *, dtype: g, linear=True)
+astype.defvjp(lambda g, _y, _x, **_: g, linear=True)
 
 
-@op(np=True, method=True, tex="{0}")
-def copy(x):
+@op(np=True, method=True, tex="{0}", samples=[*UNARY, ((2, 3), "F")])
+def copy(x, *, order="K", subok=False):
     """The same numbers in memory of their own."""
-    return np.array(x)
+    return np.array(x, order=order)
 
 
-copy.defvjp(lambda g, _y, _x: g, linear=True).broadcasting()
+copy.defvjp(lambda g, _y, _x, **_: g, linear=True).broadcasting()

@@ -237,6 +237,52 @@ def piecewise(x, condlist, funclist, *args, **kw):
     return y
 
 
+@composite(np=True, samples=[(np.cumsum, 0, (3, 2)), (np.outer, 1, (2, 3), np.array([1.0, 2.0])), (np.max, -1, (2, 3))])
+def apply_along_axis(func1d, axis, arr, *args, **kwargs):
+    """``func1d`` of each row along ``axis``, which its result replaces; slow, for each row is recorded on its own."""
+    arr = as_array(arr)
+    axis = normal_axes(axis, arr.ndim)[0]
+    order = [i for i in range(arr.ndim) if i != axis]
+    lead = tuple(arr.shape[i] for i in order)
+    if 0 in lead:
+        raise ValueError("apply_along_axis: there is no row, and so no result to take the shape from")
+    by_row = np.transpose(arr, [*order, axis])
+    results = [as_array(func1d(getitem(by_row, i), *args, **kwargs)) for i in np.ndindex(lead)]
+    y = reshape(stack(results), (*lead, *results[0].shape))
+    n = len(lead)
+    return np.moveaxis(y, range(n, y.ndim), range(axis, axis + y.ndim - n))
+
+
+@composite(np=True, samples=[(np.sum, (2, 3, 2), [0, -1]), (np.cumsum, (2, 3), 1)])
+def apply_over_axes(func, a, axes):
+    """``func(a, axis)`` for one axis after the other; a reduced axis stays, of size one."""
+    a = as_array(a)
+    for axis in normal_axes(tuple(np.atleast_1d(axes).tolist()), a.ndim):
+        y = as_array(func(a, axis))
+        a = y if y.ndim == a.ndim else np.expand_dims(y, axis)
+    return a
+
+
+@composite(
+    np="lib.stride_tricks.sliding_window_view",
+    samples=[((5,), 3), ((3, 4), {"window_shape": (2, 2)}), ((2, 4), {"window_shape": 3, "axis": 1})],
+)
+def sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=False):
+    """All windows of a shape, as new last axes; an element gets the sum over the windows it is in. A copy, no view."""
+    x = as_array(x)
+    sizes = window_shape if isinstance(window_shape, tuple | list) else (window_shape,)
+    axes = range(x.ndim) if axis is None else axis if np.iterable(axis) else (axis,)
+    axes = np.lib.array_utils.normalize_axis_tuple(axes, x.ndim, allow_duplicate=True)
+    if len(sizes) != len(axes):
+        raise ValueError(f"sliding_window_view: {len(sizes)} window sizes for {len(axes)} axes; give one for each")
+    for size, at in zip(sizes, axes, strict=True):
+        if not 0 <= size <= x.shape[at]:
+            raise ValueError(f"sliding_window_view: a window of {size} on an axis of {x.shape[at]}")
+        places = np.arange(x.shape[at] - size + 1)[:, None] + np.arange(size)
+        x = np.moveaxis(take(x, places, axis=at), at + 1, -1)
+    return x
+
+
 @composite(np=True, tex="{0}", samples=[((3,),), ((2, 2), "b")])
 def trim_zeros(filt, trim="fb", axis=None):
     """``filt`` without the zeros at its front (f) and back (b). They shape the result: a trace keeps those it saw."""

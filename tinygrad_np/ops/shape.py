@@ -136,7 +136,8 @@ def transpose(a, axes=None):
 
 
 def method_transpose(a, *axes):
-    return transpose(a, (axes[0] if len(axes) == 1 and np.iterable(axes[0]) else axes) or None)
+    one = len(axes) == 1 and (axes[0] is None or np.iterable(axes[0]))
+    return transpose(a, axes[0] if one else axes or None)
 
 
 def _permuted(a, f, *args):

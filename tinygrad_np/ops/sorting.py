@@ -39,6 +39,12 @@ def sort(a, axis=-1, kind=None, order=None, *, stable=None):
     return np.take_along_axis(a, np.argsort(a, axis=axis, kind="stable"), axis=axis)
 
 
+@composite(np=True, samples=[((4,),), (np.array([1 + 2j, -0.5j, 1.5 - 1j]),)])
+def sort_complex(a):
+    """``a`` sorted by the real parts, then the imaginary ones, as complex numbers."""
+    return sort(as_array(a) + 0j)
+
+
 @op(samples=[])
 def _partition(a, *, kth, axis):
     return np.partition(a, kth, axis=axis)
