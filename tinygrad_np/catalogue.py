@@ -110,7 +110,7 @@ def _shown(arg: Any, i: int) -> str:
         return f"{letter}{list(arg.shape)}"
     if isinstance(arg, list):
         return "[" + ", ".join(_shown(a, i + k) for k, a in enumerate(arg)) + "]"
-    return repr(arg)
+    return f"np.{arg.__name__}" if callable(arg) else repr(arg)
 
 
 def markdown() -> str:
