@@ -6,7 +6,6 @@ of it.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -73,6 +72,8 @@ def _check_backward(record: Record, g: Any, contributions: Sequence[tuple[int, A
 
 def _checksums(record: Record) -> tuple[int | None, ...]:
     """One number per kept value, to see later whether it was written to."""
+    import zlib  # only where an anomaly is looked for
+
     return tuple(
         zlib.crc32(np.ascontiguousarray(v).tobytes()) if isinstance(v, np.ndarray) and v.size else None
         for v in (*record.values, record.y)

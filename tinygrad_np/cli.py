@@ -47,8 +47,12 @@ def _ops(word: str, as_markdown: bool) -> int:
         print(f"tinygrad-np ops: no op's name holds {word!r}; without a word all are listed", file=sys.stderr)
         return 1
 
-    from rich.console import Console
-    from rich.table import Table
+    try:
+        from rich.console import Console
+        from rich.table import Table
+    except ImportError:
+        print("tinygrad-np ops prints with rich, which is not installed: pip install rich", file=sys.stderr)
+        return 2
 
     console = Console(highlight=False)
     for room in dict.fromkeys(r.room for r in chosen):

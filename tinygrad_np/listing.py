@@ -28,7 +28,9 @@ def listing(tape: Tape) -> str:
         args = [repr(x) if p is None else labels[p] for p, x in zip(r.inputs, r.values, strict=True)]
         args += [f"{k}={_short(v)}" for k, v in (r.params or {}).items() if not _is_default(r, k, v)]
         call = f"{labels[r]} = {r.primitive.name}({', '.join(args)})"  # type: ignore[union-attr]
-        rows.append((call, _type(r), r.where + (f"  {r.name}" if r.name else "")))
+        scope = r.notes.scope if r.notes is not None else ""
+        name = "/".join(filter(None, (scope, r.name or ("." if scope else ""))))  # block/h, or block/. without a name
+        rows.append((call, _type(r), f"{r.where}  {name}"))
     wide = [min(max((len(row[i]) for row in rows), default=0), 44) for i in (0, 1)]
     lines += [f"{call:<{wide[0]}}  {kind:<{wide[1]}}  {where}".rstrip() for call, kind, where in rows]
     return "\n".join((*lines, "return " + ", ".join(labels[r] for r in tape.outputs)))

@@ -114,8 +114,8 @@ def test_storing_into_an_ndarray_would_lose_the_gradient() -> None:
 
 
 def test_a_numpy_function_without_a_rule_says_so() -> None:
-    with pytest.raises(TypeError, match=r"np.linalg.\w+|np.polyfit has no rule for a Tensor"):
-        np.polyfit(leaf(1.0, 2.0), np.ones(2), 1)
+    with pytest.raises(TypeError, match=r"np.roots has no rule for a Tensor"):
+        np.roots(leaf(1.0, 2.0))
 
 
 def test_pickle_and_deepcopy_keep_data_name_and_flag() -> None:
@@ -126,6 +126,13 @@ def test_pickle_and_deepcopy_keep_data_name_and_flag() -> None:
         assert again.is_leaf
     y = copy.deepcopy(w * 2)
     assert y.is_leaf
+
+
+def test_ops_pickle_as_functions_do_and_copy_as_objects_do() -> None:
+    assert pickle.loads(pickle.dumps(tg.relu)) is tg.relu
+    other = copy.copy(tg.relu)
+    other.vjps = ()
+    assert tg.relu.vjps
 
 
 def test_names_come_from_the_users_variables() -> None:

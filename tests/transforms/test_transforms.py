@@ -262,6 +262,8 @@ def test_a_trace_of_a_gradient_is_right_at_other_points() -> None:
 
 def test_a_zero_tangent_wins_too() -> None:
     assert jvp(np.sqrt, (np.array([0.0, 1.0]),), (np.array([0.0, 1.0]),))[1].tolist() == [0.0, 0.5]
+    with np.errstate(all="ignore"):
+        assert jvp(lambda x: tg.relu(np.log(x)), (np.array([0.0, 2.0]),), (np.ones(2),))[1].tolist() == [0.0, 0.5]
 
 
 def test_an_overflow_behind_a_guard_is_none() -> None:

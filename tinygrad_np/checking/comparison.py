@@ -69,7 +69,7 @@ class Comparison:
 
     @property
     def ok(self) -> bool:
-        return all(r.verdict in AGREE for r in self.rows)
+        return bool(self.rows) and all(r.verdict in AGREE for r in self.rows)
 
     def __bool__(self) -> bool:
         return self.ok
@@ -145,7 +145,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         shape = shapes[0] if shapes else "-"
     index = "-" if row.worst_index is None else ",".join(map(str, row.worst_index)) or "()"
     numbers = ["-" if x is None else f"{x:.1e}" if x else "0" for x in (row.max_abs, row.max_rel)]
-    ulp = "-" if row.ulp is None else str(row.ulp) if row.ulp < 10_000 else f"{row.ulp:.0e}".replace("e+", "e")
+    ulp = "-" if row.ulp is None or row.ulp >= 10**6 else str(row.ulp)  # beyond, it says no more than max rel
     if row.verdict in ("exact", "missing", "extra", "shape"):
         index = "-"
     return (row.name, shape, row.verdict, *numbers, ulp, index)

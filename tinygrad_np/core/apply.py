@@ -59,7 +59,7 @@ def apply(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any] | None)
     except Exception as error:
         raise explained(error, prim, (a,) if n == 1 else (a, b)) from None
     if type(y) is not ndarray:
-        if type(y) is tuple:
+        if not isinstance(y, np.generic):
             return apply_any(prim, args, params, mode, ran=y)
         y = np.asarray(y)
     dtype = y.dtype

@@ -5,7 +5,6 @@ What hands a value to plain Python or NumPy goes through `ArrayLike._read`, so t
 
 from __future__ import annotations
 
-import dis
 from collections.abc import Iterator
 from sys import _getframe
 from typing import Any
@@ -123,4 +122,6 @@ class ArrayLike:
 
 def _is_stored(frame: Any) -> bool:
     """Whether the frame is at ``array[i] = tensor``: NumPy then asks for a float, as ``float(tensor)`` does."""
+    import dis  # see core/source.py
+
     return bool(dis.opname[frame.f_code.co_code[frame.f_lasti]] == "STORE_SUBSCR")

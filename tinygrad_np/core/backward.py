@@ -133,6 +133,8 @@ def _pass(
                     c = rules[i](g, y, *xs) if params is None else rules[i](g, y, *xs, **params)
                 except Exception as error:
                     error.add_note(f"in the rule of {prim.name} for argument {i} (recorded at {r.where})")
+                    if "'Record'" in str(error):
+                        error.add_note("an underscored argument offers shape and dtype only: drop the underscore")
                     raise
                 if masked and prim.elementwise:
                     c = np.where((g == 0) & ~np.isfinite(c), 0, c)

@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
-from copy import copy
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from typing import Any, NamedTuple
 
 __all__ = ["PLAIN", "Mode", "current", "enable_grad", "no_grad", "observe", "scope", "switch"]
@@ -30,6 +28,7 @@ class Mode(NamedTuple):
 
 
 PLAIN = Mode()
+RUNS_LATER = 0x20 | 0x80 | 0x200  # the code flags of generators, coroutines and asynchronous generators
 _mode: ContextVar[Mode] = ContextVar("tinygrad_np.mode", default=PLAIN)
 current = _mode.get
 
@@ -42,15 +41,15 @@ class switch(ContextDecorator):
         self._tokens: list[Token[Mode]] = []
 
     def _recreate_cm(self) -> switch:  # a decorated function may run in several threads: a stack of tokens each
-        again = copy(self)
-        again._tokens = []
+        again = switch.__new__(type(self))
+        again._changes, again._tokens = self._changes, []
         return again
 
     def _changed(self, mode: Mode) -> Mode:
         return mode._replace(**self._changes)
 
     def __call__(self, f: Any) -> Any:
-        if iscoroutinefunction(f) or isgeneratorfunction(f) or isasyncgenfunction(f):
+        if getattr(f, "__code__", None) is not None and f.__code__.co_flags & RUNS_LATER:
             raise TypeError(f"{f.__name__} runs after its call has returned: use a with block inside it")
         return super().__call__(f)
 

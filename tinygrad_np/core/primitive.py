@@ -13,7 +13,6 @@ still offers ``shape`` and ``dtype``. Arrays are positional, metadata is keyword
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar, overload
@@ -30,6 +29,8 @@ __all__ = ["Primitive", "elementwise", "primitive"]
 
 ndarray = np.ndarray
 Rule = Callable[..., Any]
+CO_VARARGS = 0x04
+_REQUIRED: Any = object()  # the default of an option that has none
 
 
 class Primitive:
@@ -53,6 +54,8 @@ class Primitive:
         self.name = str(name or getattr(forward, "__name__", "op"))
         self.__name__ = self.name
         self.__doc__ = forward.__doc__
+        self.__module__ = forward.__module__ or __name__
+        self.__qualname__ = getattr(forward, "__qualname__", self.name)
         self.__wrapped__ = forward
         self.tex, self.samples, self.domain = tex, samples, domain
         self.singular = singular  # its derivative can be infinite at a finite point
@@ -63,21 +66,25 @@ class Primitive:
         self.linear: bool | str = False
         self.jvps: tuple[Any, ...] | None = None
         self._describe(forward)
-        self._set(tuple(_missing(self) for _ in range(max(self.arity, 1))), everything=True)
+        self._set(tuple(_missing(self.name) for _ in range(max(self.arity, 1))), everything=True)
 
     def _describe(self, forward: Callable[..., Any]) -> None:
-        if isinstance(forward, np.ufunc):
-            self.arity, self.variadic, self.names, defaults = forward.nin, False, ("a", "b")[: forward.nin], {}
-        else:
-            ps = inspect.signature(forward).parameters.values()
-            arrays = [p for p in ps if p.kind <= p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
-            options = [p for p in ps if p.kind <= p.KEYWORD_ONLY and p.kind != p.VAR_POSITIONAL and p not in arrays]
-            self.variadic = any(p.kind == p.VAR_POSITIONAL for p in ps)
-            self.arity = -1 if self.variadic else len(arrays)
-            self.names = tuple(p.name for p in (*arrays, *options))
-            defaults = {p.name: p.default for p in options}
+        code = getattr(forward, "__code__", None)
+        defaults: dict[str, Any] = {}
+        self.variadic = False
+        arrays: tuple[str, ...] = ("a", "b", "c")[: getattr(forward, "nin", 1)]  # of a ufunc
+        if code is not None:  # read here, not by inspect.signature, which would take a third of the import
+            n = code.co_argcount
+            arrays = code.co_varnames[hasattr(forward, "__self__") : n - len(forward.__defaults__ or ())]
+            last = code.co_varnames[n - len(forward.__defaults__ or ()) : n]
+            only = code.co_varnames[n : n + code.co_kwonlyargcount]
+            defaults = dict(zip(last, forward.__defaults__ or (), strict=True))
+            defaults |= dict.fromkeys(only, _REQUIRED) | (forward.__kwdefaults__ or {})
+            self.variadic = bool(code.co_flags & CO_VARARGS)
+        self.arity = -1 if self.variadic else len(arrays)
+        self.names = (*arrays, *defaults)
         self.options = frozenset(defaults)
-        self.required = frozenset(k for k, v in defaults.items() if v is inspect.Parameter.empty)
+        self.required = frozenset(k for k, v in defaults.items() if v is _REQUIRED)
         self.defaults: dict[str, Any] | None = defaults or None
 
     # Declaring the rules
@@ -198,6 +205,14 @@ class Primitive:
         """The outputs of a record with several as the Tensors they were."""
         return tuple(Tensor._of(v, item_record(r, i, v, current())) for i, v in enumerate(ys))
 
+    def __reduce__(self) -> str:
+        return str(self.__qualname__)  # pickled as a function is, by where it stands
+
+    def __copy__(self) -> Primitive:
+        other = object.__new__(Primitive)
+        other.__dict__ |= self.__dict__
+        return other
+
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join(self.names)})>"
 
@@ -262,7 +277,7 @@ def _needed(rule: Rule, first: int) -> int:
         return -1
     names = code.co_varnames[hasattr(rule, "__self__") : code.co_argcount]
     mask = sum(1 << i for i, name in enumerate(names[first - 1 :]) if not name.startswith("_"))
-    star = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & inspect.CO_VARARGS else "_"
+    star = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & CO_VARARGS else "_"
     return mask if star.startswith("_") else mask | -1 << max(len(names) - first + 1, 0)
 
 
@@ -273,9 +288,9 @@ def _times(derivative: Rule) -> Rule:
     return rule
 
 
-def _missing(prim: Primitive) -> Rule:
+def _missing(name: str) -> Rule:
     def rule(*_: Any, **__: Any) -> Any:
-        raise TypeError(f"{prim.name} has no gradient rule yet: give it one with {prim.name}.defvjp(...)")
+        raise TypeError(f"{name} has no gradient rule yet: give it one with {name}.defvjp(...)")
 
     return rule
 

@@ -6,9 +6,7 @@ somebody asks.
 
 from __future__ import annotations
 
-import dis
 import os
-from bisect import bisect_right
 from functools import cache, lru_cache
 from sys import _getframe
 from types import CodeType
@@ -66,6 +64,8 @@ def assigned_name(code: CodeType, offset: int) -> str | None:
     """The name the next instruction stores to: ``h`` for ``h = x @ w``, ``self.h = ...``, ``cache["h"] = ...``."""
     if offset < 0:
         return None
+    from bisect import bisect_right  # here and below: what only a question needs is loaded when one is asked
+
     loaded: list[str] = []
     steps, places = _instructions(code)
     for step in steps[bisect_right(places, offset) :]:
@@ -84,7 +84,9 @@ def assigned_name(code: CodeType, offset: int) -> str | None:
 
 
 @lru_cache(maxsize=64)
-def _instructions(code: CodeType) -> tuple[list[dis.Instruction], list[int]]:
+def _instructions(code: CodeType) -> tuple[list[Any], list[int]]:
     """The instructions of a code object and their offsets."""
+    import dis
+
     steps = [step for step in dis.get_instructions(code) if step.opname != "CACHE"]
     return steps, [step.offset for step in steps]

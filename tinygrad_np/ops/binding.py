@@ -5,7 +5,7 @@ Each block of ``ops/`` says of itself how it is reached; here that is carried ou
 
 from __future__ import annotations
 
-import inspect
+import gc
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
@@ -48,7 +48,7 @@ from . import (  # noqa: F401  # they register
     special,
     statistics,
 )
-from .declare import OPS, Op, find
+from .declare import OPS, Op, collecting, find
 from .ufunc_methods import ufunc_methods
 
 __all__ = ["public_names"]
@@ -101,6 +101,8 @@ def _ufunc_handler(call: Callable[..., Any], f: np.ufunc) -> Callable[..., Any]:
 @cache
 def _positional(f: Any) -> tuple[str, ...]:
     try:
+        import inspect  # when first needed: it takes as long to load as a third of NumPy
+
         parameters = inspect.signature(f).parameters.values()
         return tuple(p.name for p in parameters if p.kind <= p.POSITIONAL_OR_KEYWORD)  # not those after *args
     except ValueError:  # a builtin without a signature
@@ -230,3 +232,6 @@ for _name, _value in SPECIAL.items():
 for _key, _call in ufunc_methods(OPS.values()).items():
     HANDLERS[_key] = _ufunc_method(_call)
 HANDLERS[np.add, "at"], HANDLERS[np.subtract, "at"] = inplace.add_at, inplace.subtract_at
+
+if collecting:
+    gc.enable()

@@ -9,10 +9,9 @@
 
 from __future__ import annotations
 
-import inspect
+import gc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy
 
@@ -20,6 +19,10 @@ from ..core.apply import OperandError, explained
 from ..core.modes import current
 from ..core.primitive import Primitive
 from ..core.tensor import Tensor
+
+# While hundreds of ops are declared the collector would walk all of NumPy again and again, for a tenth of the import.
+collecting = gc.isenabled()
+gc.disable()  # binding, which imports all rooms, turns it on again at its end
 
 __all__ = ["OPS", "Op", "composite", "constant", "find", "op", "passthrough", "plain"]
 
@@ -29,8 +32,7 @@ UNARY: list[Any] = [((3,),), ((2, 3),), ((),)]
 BINARY: list[Any] = [((3,), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((), (2,))]
 
 
-@dataclass(frozen=True)
-class Op:
+class Op(NamedTuple):
     """One entry of the registry.
 
     ``samples`` are example arguments, a tuple each: a tuple of ints is the shape of a random array drawn from
@@ -216,6 +218,8 @@ def _arguments(f: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[l
     """A call of ``f`` as its arrays, which are the parameters without a default, and its options by name."""
     arrays: list[Any] = []
     params: dict[str, Any] = {}
+    import inspect  # when first needed: it takes as long to load as a third of NumPy
+
     given = inspect.signature(f).bind(*args, **kwargs)
     for name, value in given.arguments.items():
         parameter = given.signature.parameters[name]

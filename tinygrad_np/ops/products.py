@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
-from string import ascii_letters, ascii_lowercase, ascii_uppercase
 
 import numpy as np
 
 from .declare import composite, op
 from .elementwise import astype, conjugate
+
+ascii_lowercase = "abcdefghijklmnopqrstuvwxyz"  # as in string, which takes longer to load than this room
+ascii_uppercase = ascii_lowercase.upper()
+ascii_letters = ascii_lowercase + ascii_uppercase
 
 
 def as_arrays(*xs):

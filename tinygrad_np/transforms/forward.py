@@ -114,9 +114,9 @@ def _push(r: Record, dots: list[Any], recorded: bool) -> Any:
     if prim.jvps is not None:
         jvps = [partial(prim.jvps[0], argnum=i) for i in range(len(xs))] if prim.variadic else prim.jvps
         terms = [jvps[i](d, y, *xs, **params) for i, d in enumerate(dots) if d is not None and jvps[i] is not None]
-        if prim.elementwise and prim.singular:  # a zero tangent wins over an infinite derivative, as in reverse mode
-            moved = [d for i, d in enumerate(dots) if d is not None and jvps[i] is not None]
-            terms = [np.where((d == 0) & ~np.isfinite(t), 0, t) for d, t in zip(moved, terms, strict=True)]
+        if prim.elementwise:
+            chosen = [(jvps[i], d) for i, d in enumerate(dots) if d is not None and jvps[i] is not None]
+            terms = [_absorbed(t, d, partial(f, **params), y, xs) for t, (f, d) in zip(terms, chosen, strict=True)]
     elif prim.linear is True:
         full = [
             np.zeros(np.shape(x), x.dtype if hasattr(x, "dtype") else float) if d is None else d
@@ -136,6 +136,14 @@ def _push(r: Record, dots: list[Any], recorded: bool) -> Any:
     if r.dtype is None:
         return tuple(_added([t[k] for t in terms], s) for k, s in enumerate(r.shape[: len(r.shape) - prim.hidden]))
     return _added(terms, r)
+
+
+def _absorbed(term: Any, dot: Any, jvp: Any, y: Any, xs: Any) -> Any:
+    """A tangent of zero, or a derivative of zero, wins over an infinity on the other side, as in reverse mode."""
+    if np.isfinite(term.data if type(term) is Tensor else term).all():
+        return term
+    derivative = jvp(np.ones_like(dot), y, *xs)
+    return np.where(~np.isfinite(term) & ((dot == 0) | (derivative == 0)), 0, term)
 
 
 def _added(terms: list[Any], like: Record) -> Any:
