@@ -151,7 +151,7 @@ def test_zero_dimensional():
 
 def test_nothing_at_all():
     c = compare({}, {})
-    assert c.ok
+    assert not c.ok
     assert str(c).endswith("nothing to compare")
 
 
