@@ -106,7 +106,8 @@ class Worker:
             raise EngineError(f"killed by signal {-code}" if code < 0 else f"exit status {code}")
         answer = json.loads(line)
         if "failed" in answer:
-            print(f"{self.engine}: {answer['failed']}: {answer['message'].strip()}", file=sys.stderr)
+            why = answer["message"].strip().partition("\n")[0]
+            print(f"{self.engine}: {answer['failed']}: {why}", file=sys.stderr)
             raise EngineError(answer["failed"])
         return answer["ok"]
 
