@@ -8,6 +8,7 @@
 Importing this imports numpy and the standard library only; what checks, draws and prints is loaded when first used.
 """
 
+import gc
 from importlib import import_module
 from typing import Any
 
@@ -18,8 +19,8 @@ from .core.primitive import Primitive, elementwise, primitive
 from .core.record import Record
 from .core.tape import Tape, tape_of, trace
 from .core.tensor import Tensor
-from .listing import listing
 from .ops.binding import public_names
+from .ops.declare import collecting
 from .transforms import checkpoint, grad, gradients, hessian, hvp, jacobian, jvp, linearize, value_and_grad, vjp
 
 __version__ = "0.1.0"
@@ -42,7 +43,7 @@ __all__ = [
 
 globals().update(public_names())  # relu, softmax, sum, ...: each block of ops/ says which
 OpMethods.tape = tape_of  # type: ignore[method-assign]  # core/tape.py stands above core/tensor.py
-Tape.__str__ = listing  # type: ignore[method-assign]  # the same
+Tape.__str__ = lambda tape: _listing(tape)  # type: ignore[method-assign]  # the same
 
 
 def __getattr__(name: str) -> Any:
@@ -57,6 +58,12 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
 
 
+def _listing(tape: Tape) -> str:
+    from .listing import listing
+
+    return listing(tape)
+
+
 def _repr_mimebundle_(self: Any, include: Any = None, exclude: Any = None) -> dict[str, Any]:
     """Jupyter shows the graph of a Tensor or Tape as a picture where it can, as text where it cannot."""
     if isinstance(self, Tensor) and self.is_leaf:
@@ -66,3 +73,6 @@ def _repr_mimebundle_(self: Any, include: Any = None, exclude: Any = None) -> di
 
 
 OpMethods._repr_mimebundle_ = Tape._repr_mimebundle_ = _repr_mimebundle_  # type: ignore[method-assign, attr-defined]  # as above
+
+if collecting:  # ops/declare.py says why it was stopped
+    gc.enable()

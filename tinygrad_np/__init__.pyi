@@ -16,7 +16,7 @@ from .core.tape import Tape as Tape
 from .core.tape import tape_of as tape_of
 from .core.tape import trace as trace
 from .core.tensor import Tensor as Tensor
-from .listing import listing as listing
+from .ops.declare import collecting as collecting
 from .transforms import checkpoint as checkpoint
 from .transforms import grad as grad
 from .transforms import gradients as gradients

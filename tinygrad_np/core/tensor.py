@@ -265,7 +265,7 @@ class Tensor(ArrayLike, OpMethods):
         return handler(*inputs, **kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        handler = HANDLERS.get(func)
+        handler = HANDLERS.get(func) or HANDLERS.get(f"{func.__module__}.{func.__name__}")
         if handler is None:
             module = (func.__module__ or "numpy").replace("numpy", "np", 1)
             raise TypeError(no_rule(f"{module}.{func.__name__}"))

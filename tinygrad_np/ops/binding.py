@@ -5,7 +5,6 @@ Each block of ``ops/`` says of itself how it is reached; here that is carried ou
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
@@ -48,7 +47,7 @@ from . import (  # noqa: F401  # they register
     special,
     statistics,
 )
-from .declare import OPS, Op, collecting, find
+from .declare import OPS, Op, find
 from .ufunc_methods import ufunc_methods
 
 __all__ = ["public_names"]
@@ -74,6 +73,17 @@ def handler(call: Callable[..., Any], f: Any) -> Callable[..., Any]:
                 out, args, kwargs = args[at], args[:at], kwargs | later
         kwargs = {k: v for k, v in kwargs.items() if v is not np._NoValue}
         return store(call(*args, **kwargs), out)
+
+    return handle
+
+
+def _late(call: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """The handler of a function in a part of NumPy that is loaded only when somebody touches it."""
+
+    def handle(*args: Any, **kwargs: Any) -> Any:
+        f = find(name)
+        HANDLERS[f] = handler(call, f)
+        return HANDLERS[f](*args, **kwargs)
 
     return handle
 
@@ -177,6 +187,9 @@ COMPARISONS = ("gt", "ge", "lt", "le", "eq", "ne")
 
 def bind(o: Op) -> None:
     for name in o.np:
+        if name.startswith("fft."):
+            HANDLERS[f"numpy.{name}"] = _late(o.call, name)
+            continue
         f = find(name)
         if f is not None:
             HANDLERS[f] = handler(o.call, f)
@@ -232,6 +245,3 @@ for _name, _value in SPECIAL.items():
 for _key, _call in ufunc_methods(OPS.values()).items():
     HANDLERS[_key] = _ufunc_method(_call)
 HANDLERS[np.add, "at"], HANDLERS[np.subtract, "at"] = inplace.add_at, inplace.subtract_at
-
-if collecting:
-    gc.enable()

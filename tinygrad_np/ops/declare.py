@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy
@@ -22,7 +23,7 @@ from ..core.tensor import Tensor
 
 # While hundreds of ops are declared the collector would walk all of NumPy again and again, for a tenth of the import.
 collecting = gc.isenabled()
-gc.disable()  # binding, which imports all rooms, turns it on again at its end
+gc.disable()  # the package turns it on again when all rooms are imported
 
 __all__ = ["OPS", "Op", "composite", "constant", "find", "op", "passthrough", "plain"]
 
@@ -167,18 +168,15 @@ def find(name: str) -> Any:
 
 def _constant(f: Any) -> Callable[..., Any]:
     """``f`` of Tensors as constants. A trace records it; apart from that nobody asks how they came about."""
-    p = Primitive(f if isinstance(f, numpy.ufunc) else _forward(f), name=f.__name__)
-    p.defvjp(*(None for _ in p.vjps))
-    if isinstance(f, numpy.ufunc):
-        p.broadcasting()
 
     def call(*args: Any, **kwargs: Any) -> Any:
         named = kwargs if isinstance(f, numpy.ufunc) or len(args) < 3 else _arguments(f, args, kwargs)[1]
         for k, v in named.items():
             if type(v) is Tensor and v.requires_grad:
-                raise TypeError(f"np.{p.name} passes no gradient on, and {k}= requires one: give it detached")
-        what = p.name if current().traces else None
+                raise TypeError(f"np.{f.__name__} passes no gradient on, and {k}= requires one: give it detached")
+        what = f.__name__ if current().traces else None
         if what is not None:
+            p = _recorded(f)
             arrays, params = (args, kwargs) if isinstance(f, numpy.ufunc) else _arguments(f, args, kwargs)
             if all(map(_is_array, arrays)):
                 y = p(*arrays, **{k: plain(v, what) for k, v in params.items()})
@@ -188,14 +186,22 @@ def _constant(f: Any) -> Callable[..., Any]:
         try:
             y = f(*xs, **{k: plain(v, what) for k, v in kwargs.items()})
         except TypeError as error:  # an operator then lets the other operand try
-            raise OperandError(str(explained(error, p, xs))) from None
+            raise OperandError(str(explained(error, _recorded(f), xs))) from None
         except Exception as error:
-            raise explained(error, p, xs) from None
-        return _boxed(y, p)
+            raise explained(error, _recorded(f), xs) from None
+        return _boxed(y, f.__name__)
 
     call.__doc__ = f"``numpy.{f.__name__}`` of the arrays; declared non-differentiable."
     call.__name__ = f.__name__
     return call
+
+
+@cache
+def _recorded(f: Any) -> Primitive:
+    """``f`` as an op without a gradient, made when a trace first needs it."""
+    p = Primitive(f if isinstance(f, numpy.ufunc) else _forward(f), name=f.__name__)
+    p.defvjp(*(None for _ in p.vjps))
+    return p.broadcasting() if isinstance(f, numpy.ufunc) else p
 
 
 def _is_array(x: Any) -> bool:
@@ -203,14 +209,14 @@ def _is_array(x: Any) -> bool:
     return x is not None and not (isinstance(x, list | tuple) and any(type(v) is Tensor for v in x))
 
 
-def _boxed(y: Any, p: Primitive) -> Any:
+def _boxed(y: Any, name: str) -> Any:
     """A result as Tensors that nothing leads back from."""
     if isinstance(y, tuple):
-        parts = [_boxed(v, p) for v in y]
+        parts = [_boxed(v, name) for v in y]
         return type(y)(*parts) if hasattr(y, "_fields") else tuple(parts)
     array = numpy.asarray(y)
     if array.dtype.kind not in "fcbiu":
-        raise OperandError(f"{p.name} of these gives {array.dtype}, and a Tensor holds numbers")
+        raise OperandError(f"{name} of these gives {array.dtype}, and a Tensor holds numbers")
     return Tensor._of(array, None)
 
 
