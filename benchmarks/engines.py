@@ -33,7 +33,7 @@ class Engine:
     package = "numpy"
 
     def __init__(self) -> None:
-        self.library: Any = import_module(self.package)
+        self.peer: Any = import_module(self.package)
 
 
 class Gemm(Engine):
@@ -115,7 +115,7 @@ class Tinygrad(Engine):
     package = "tinygrad_np"
 
     def two_layer(self, net: TwoLayer, dtype: str) -> Program:
-        relu, square, tensor = self.library.relu, self.library.square, self.library.Tensor
+        relu, square, tensor = self.peer.relu, self.peer.square, self.peer.Tensor
         start, lr = net.start(dtype), net.rate
         x, y = tensor(start.x), tensor(start.y)
         w1, b1, w2, b2 = parameters = [tensor(p, requires_grad=True) for p in start.parameters]
@@ -132,10 +132,10 @@ class Tinygrad(Engine):
         return Program(step, lambda: [w.data for w in parameters])
 
     def chain(self, n: int) -> Program:
-        return _backward(_chain(n), self.library.Tensor(np.ones(WIDTH), requires_grad=True))
+        return _backward(_chain(n), self.peer.Tensor(np.ones(WIDTH), requires_grad=True))
 
     def reads(self, n: int) -> Program:
-        return _backward(_reads(n), self.library.Tensor(np.ones(n), requires_grad=True))
+        return _backward(_reads(n), self.peer.Tensor(np.ones(n), requires_grad=True))
 
 
 class Torch(Engine):
@@ -143,10 +143,10 @@ class Torch(Engine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.library.set_num_threads(1)
+        self.peer.set_num_threads(1)
 
     def loss(self) -> Callable[..., Any]:
-        relu, square = self.library.relu, self.library.square
+        relu, square = self.peer.relu, self.peer.square
 
         def loss(x: Any, y: Any, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
             return square(relu(x @ w1 + b1) @ w2 + b2 - y).sum()
@@ -154,7 +154,7 @@ class Torch(Engine):
         return loss
 
     def two_layer(self, net: TwoLayer, dtype: str) -> Program:
-        torch, start, lr = self.library, net.start(dtype), net.rate
+        torch, start, lr = self.peer, net.start(dtype), net.rate
         x, y, *parameters = map(torch.from_numpy, start)
         for w in parameters:
             w.requires_grad_()
@@ -178,15 +178,15 @@ class Torch(Engine):
         return _backward(_reads(n), self._ones(n))
 
     def _ones(self, n: int) -> Any:
-        return self.library.ones(n, dtype=self.library.float64, requires_grad=True)
+        return self.peer.ones(n, dtype=self.peer.float64, requires_grad=True)
 
 
 class TorchCompile(Torch):
     """Forward and backward compiled, for these shapes; the update is PyTorch's own."""
 
     def loss(self) -> Callable[..., Any]:
-        self.library.compiler.reset()  # else the second net makes it compile for any shape
-        compiled: Callable[..., Any] = self.library.compile(super().loss(), dynamic=False)
+        self.peer.compiler.reset()  # else the second net makes it compile for any shape
+        compiled: Callable[..., Any] = self.peer.compile(super().loss(), dynamic=False)
         return compiled
 
     chain = reads = None  # type: ignore[assignment]  # a loop of that length is not what it compiles
@@ -202,10 +202,10 @@ class Jax(Engine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.library.config.update("jax_enable_x64", True)
+        self.peer.config.update("jax_enable_x64", True)
 
     def two_layer(self, net: TwoLayer, dtype: str) -> Program:
-        jax, lr = self.library, net.rate
+        jax, lr = self.peer, net.rate
         x, y, *parameters = map(jax.numpy.array, net.start(dtype))
         error = None
 
@@ -227,7 +227,7 @@ class Jax(Engine):
         return Program(step, lambda: [np.asarray(w) for w in parameters], lambda: jax.block_until_ready(parameters))
 
     def chain(self, n: int) -> Program:
-        return _gradient(self.library.grad, _chain(n), self.library.numpy.ones(WIDTH))
+        return _gradient(self.peer.grad, _chain(n), self.peer.numpy.ones(WIDTH))
 
 
 class Autograd(Engine):
@@ -241,7 +241,7 @@ class Autograd(Engine):
             pred = anp.maximum(x @ w1 + b1, 0) @ w2 + b2
             return anp.sum(anp.square(pred - y))
 
-        value_and_grad = self.library.value_and_grad(loss, argnum=(0, 1, 2, 3))
+        value_and_grad = self.peer.value_and_grad(loss, argnum=(0, 1, 2, 3))
 
         def step() -> Any:
             error, gradients = value_and_grad(*parameters)
@@ -252,10 +252,10 @@ class Autograd(Engine):
         return Program(step, lambda: parameters)
 
     def chain(self, n: int) -> Program:
-        return _gradient(self.library.grad, _chain(n), np.ones(WIDTH))
+        return _gradient(self.peer.grad, _chain(n), np.ones(WIDTH))
 
     def reads(self, n: int) -> Program:
-        return _gradient(self.library.grad, _reads(n), np.ones(n))
+        return _gradient(self.peer.grad, _reads(n), np.ones(n))
 
 
 class MyGrad(Engine):
@@ -265,10 +265,10 @@ class MyGrad(Engine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.library.turn_memory_guarding_off()
+        self.peer.turn_memory_guarding_off()
 
     def two_layer(self, net: TwoLayer, dtype: str) -> Program:
-        mg, lr = self.library, net.rate
+        mg, lr = self.peer, net.rate
         start = net.start(dtype)
         x, y = start.x, start.y
         w1, b1, w2, b2 = parameters = [mg.tensor(p) for p in start.parameters]
@@ -291,7 +291,7 @@ class MyGrad(Engine):
         return self._backward(_reads(n), np.ones(n))
 
     def _backward(self, f: Callable[[Any], Any], start: Any) -> Program:
-        x = self.library.tensor(start)
+        x = self.peer.tensor(start)
 
         def step() -> None:
             x.null_grad()
