@@ -347,3 +347,9 @@ def test_an_op_with_several_outputs_runs_once() -> None:
     a, b = op(leaf(1.0))
     (a + b).sum().backward()
     assert len(ran) == 1
+
+
+def test_a_rule_that_reads_an_underscored_value_is_told_so() -> None:
+    op = primitive(lambda a: a * a, name="op").defvjp(lambda g, _y, _a: g * _a)
+    with pytest.raises(TypeError, match="drop the underscore"):
+        op(leaf(1.0, 2.0)).sum().backward()

@@ -65,7 +65,11 @@ def test_scopes_nest() -> None:
     w = Tensor(np.ones(2), requires_grad=True)
     with scope("block"), scope("attention"):
         y = w * 2
+        z = (w + 1) * y
     assert y.record.notes.scope == "block/attention"
+    listed = str(z.tape())
+    assert "block/attention/y" in listed
+    assert "block/attention/." in listed, "an op without a name of its own shows its scope too"
 
 
 def test_check_finds_a_wrong_order() -> None:

@@ -132,9 +132,7 @@ def _pass(
                 try:
                     c = rules[i](g, y, *xs) if params is None else rules[i](g, y, *xs, **params)
                 except Exception as error:
-                    error.add_note(f"in the rule of {prim.name} for argument {i} (recorded at {r.where})")
-                    if "'Record'" in str(error):
-                        error.add_note("an underscored argument offers shape and dtype only: drop the underscore")
+                    _say_where(error, r, i)
                     raise
                 if masked and prim.elementwise:
                     c = np.where((g == 0) & ~np.isfinite(c), 0, c)
@@ -257,6 +255,12 @@ def _finite(g: Any) -> bool:
     """Whether all of ``g`` is finite, in one pass and no temporary: an overflow only costs a needless second sweep."""
     flat = np.asarray(getattr(g, "_data", g)).reshape(-1)  # of a Tensor, in a recorded sweep, the array
     return bool(np.isfinite(np.dot(flat, flat)))
+
+
+def _say_where(error: Exception, r: Record, i: int) -> None:
+    error.add_note(f"in the rule of {r.primitive.name} for argument {i} (recorded at {r.where})")  # type: ignore[union-attr]  # no leaf
+    if "'Record'" in str(error):
+        error.add_note("an underscored argument offers shape and dtype only: drop the underscore")
 
 
 def _spent(r: Record) -> str:
