@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .driver import Case, EngineError, Worker, environment, pinned_core
+from .driver import Case, EngineError, Result, Worker, environment, pinned_core
 from .engines import ENGINES, PEERS
 from .machine import machine
 from .report import markdown, show
 from .suites import SUITES, cases, measure_imports, measure_suite
 
+SETS = 3  # of fresh processes: where its code and data happen to lie makes a process some 3 % faster or slower
 ADVICE = 'pip install "tinygrad_np[peers]"'
 
 
@@ -41,7 +42,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("what", nargs="?", choices=[*SUITES, "table"], help="one suite; all of them if left out")
     parser.add_argument("file", nargs="?", help="results file for `table`")
     parser.add_argument("--peers", default=",".join(PEERS), help=f"comma-separated, of {','.join(PEERS)}")
-    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--rounds", type=int, default=21, help=f"in all, in {SETS} sets of fresh processes")
     parser.add_argument("--json", metavar="FILE", help="write settings, versions and every round")
     parser.add_argument("--quick", action="store_true", help="a look: three short rounds, small sizes")
     options = parser.parse_args()
@@ -63,49 +64,52 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     """Run the suites that were asked for; what a results file holds."""
     from rich.progress import Progress
 
-    core, rounds = pinned_core(), 3 if options.quick else options.rounds
+    core, sets = pinned_core(), 1 if options.quick else SETS
+    rounds = 3 if options.quick else -(-options.rounds // sets)
     seconds = 0.005 if options.quick else 0.025
-    chosen = [options.what] if options.what else list(SUITES)
-    plan = {suite: cases(suite, rounds, options.quick) for suite in chosen}
-    workers, absent, versions = [], {}, {"Python": platform.python_version()}
-    for engine in ENGINES:
-        if engine not in PEERS or engine in options.peers.split(","):
-            try:
-                w = Worker(engine, core)
-                workers.append(w)
-                versions[ENGINES[engine].package] = w.version
-            except EngineError as reason:
-                absent[engine] = ADVICE if str(reason) == "absent" else str(reason)
-    versions["BLAS"] = blas()
-    results = []
+    plan = {suite: cases(suite, rounds, options.quick) for suite in ([options.what] if options.what else SUITES)}
+    engines = [e for e in ENGINES if e not in PEERS or e in options.peers.split(",")]
+    versions, absent = {"Python": platform.python_version(), "BLAS": blas()}, {}
+    results: dict[tuple[str, str], Result] = {}
+    out: dict[tuple[str, str], str] = {}
     with Progress(transient=True) as progress:
-        bar = progress.add_task("", total=sum(c.rounds for suite in plan.values() for c in suite))
+        bar = progress.add_task("", total=sets * sum(c.rounds for suite in plan.values() for c in suite))
 
         def tick(case: Case) -> None:
             progress.update(bar, advance=1, description=case.label)
 
-        for suite, its_cases in plan.items():
-            if suite == "import":
-                packages = dict.fromkeys(ENGINES[w.engine].package for w in workers)
-                results += measure_imports(list(packages), its_cases[0], core, tick)
-            else:
-                results += measure_suite(workers, its_cases, seconds, tick)
-    for w in workers:
-        w.close()
+        for _ in range(sets):
+            workers = []
+            for engine in engines:
+                try:
+                    workers.append(Worker(engine, core))
+                except EngineError as reason:
+                    absent[engine] = ADVICE if str(reason) == "absent" else str(reason)
+            versions |= {ENGINES[w.engine].package: w.version for w in workers}
+            for suite, its_cases in plan.items():
+                if suite == "import":
+                    packages = dict.fromkeys(ENGINES[w.engine].package for w in workers)
+                    found = measure_imports(list(packages), its_cases[0], core, tick)
+                else:
+                    found = measure_suite(workers, its_cases, seconds, out, tick)
+                for r in found:
+                    results.setdefault((r.case.label, r.engine), Result(r.case, r.engine)).add(r)
+            for w in workers:
+                w.close()
     kept = ("OPENBLAS_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "XLA_FLAGS")
-    env = environment()
+    settings = {"rounds": sets * rounds, "sets of processes": sets, "seconds per batch": seconds}
     return {
         "made": datetime.date.today().isoformat(),
         "machine": machine(core >= 0),
         "versions": versions,
-        "settings": {"rounds": rounds, "seconds per batch": seconds, **{k: env[k] for k in kept}},
+        "settings": settings | {k: v for k, v in environment().items() if k in kept},
         "absent": absent,
         "results": [
             {
                 "suite": r.case.suite, "case": r.case.label, "unit": r.case.unit, "engine": r.engine,
                 "failed": r.failed, "rounds": r.rounds,
             }
-            for r in results
+            for r in results.values()
         ],
     }  # fmt: skip
 

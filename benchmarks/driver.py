@@ -42,6 +42,11 @@ class Result:
     rounds: list[dict[str, float]] = field(default_factory=list)
     failed: str | None = None
 
+    def add(self, other: Result) -> None:
+        """Take in the rounds that the same engine ran in another process."""
+        self.rounds += other.rounds
+        self.failed = self.failed or other.failed
+
 
 class EngineError(Exception):
     """An engine could not do what was asked; the text is its name for the reason, in a word or two."""

@@ -32,8 +32,8 @@ print(json.dumps({"cpu": cpu, "wall": wall, "faults": faults}))
 
 
 def cases(suite: str, rounds: int, quick: bool) -> list[Case]:
-    """The cases of a suite, small ones first where they are one growth curve."""
-    few = min(rounds, max(3, rounds // 4))
+    """The cases of a suite, small ones first where they are one growth curve; long ones in fewer rounds."""
+    few = max(1, rounds // 4)
     if suite == "steps":
         return [
             Case("steps", f"{net} {short}", "two_layer", (str(net), dtype), proof=3, rounds=rounds)
@@ -52,10 +52,14 @@ def cases(suite: str, rounds: int, quick: bool) -> list[Case]:
     return [Case("import", "import", "import", (), unit="import", rounds=rounds)]
 
 
-def measure_suite(workers: Sequence[Worker], suite: Sequence[Case], seconds: float, tick: Tick) -> list[Result]:
-    """All cases with all engines that have a program for them; what fails at one size is not tried at a larger."""
+def measure_suite(
+    workers: Sequence[Worker], suite: Sequence[Case], seconds: float, out: dict[tuple[str, str], str], tick: Tick
+) -> list[Result]:
+    """All cases with all engines that have a program for them.
+
+    ``out`` notes who failed at what: an engine that failed at one size is not tried at it or a larger one again.
+    """
     results: list[Result] = []
-    out: dict[tuple[str, str], str] = {}
     for case in suite:
         able = [w for w in workers if getattr(ENGINES[w.engine], case.kind, None) is not None]
         fit = [w for w in able if (w.engine, case.kind) not in out]
