@@ -21,12 +21,21 @@ from .core.tape import Tape, tape_of, trace
 from .core.tensor import Tensor
 from .ops.binding import public_names
 from .ops.declare import collecting
-from .transforms import checkpoint, grad, gradients, hessian, hvp, jacobian, jvp, linearize, value_and_grad, vjp
 
 __version__ = "0.1.0"
 
 # What the upper rooms offer, by the module that holds it; loaded when first asked for.
 _LAZY = {
+    "checkpoint": "transforms",
+    "grad": "transforms",
+    "gradients": "transforms",
+    "hessian": "transforms",
+    "hvp": "transforms",
+    "jacobian": "transforms",
+    "jvp": "transforms",
+    "linearize": "transforms",
+    "value_and_grad": "transforms",
+    "vjp": "transforms",
     "Comparison": "checking",
     "check_grads": "checking",
     "check_manual": "checking",
@@ -36,9 +45,8 @@ _LAZY = {
 }
 
 __all__ = [
-    "Primitive", "Record", "Tape", "Tensor", "checkpoint", "detect_anomaly", "elementwise", "enable_grad", "grad",
-    "gradients", "hessian", "hvp", "jacobian", "jvp", "linearize", "no_grad", "observe", "primitive", "scope", "trace",
-    "value_and_grad", "vjp", *_LAZY,
+    "Primitive", "Record", "Tape", "Tensor", "detect_anomaly", "elementwise", "enable_grad", "no_grad", "observe",
+    "primitive", "scope", "trace", *_LAZY,
 ]  # fmt: skip
 
 globals().update(public_names())  # relu, softmax, sum, ...: each block of ops/ says which

@@ -130,7 +130,14 @@ def _pass(
                 if not p.diff or p.seq > oldest or rules[i] is None:
                     continue
                 try:
-                    c = rules[i](g, y, *xs) if params is None else rules[i](g, y, *xs, **params)
+                    if params is not None:
+                        c = rules[i](g, y, *xs, **params)
+                    elif p1 is ABSENT:  # spelled out: a starred call is slower
+                        c = rules[i](g, y, xs[0])
+                    elif p1 is MANY:
+                        c = rules[i](g, y, *xs)
+                    else:
+                        c = rules[i](g, y, xs[0], xs[1])
                 except Exception as error:
                     _say_where(error, r, i)
                     raise
