@@ -236,9 +236,7 @@ def _fitted(c: Any, r: Record, i: int, p: Record) -> Any:
                 f" the argument has shape {p.shape} (recorded at {r.where})"
             )
     if c.dtype != p.dtype:
-        if c.dtype.kind == "c" and p.dtype.kind != "c":
-            c = np.real(c)
-        c = c.astype(p.dtype)
+        c = (np.real(c) if c.dtype.kind == "c" != p.dtype.kind else c).astype(p.dtype)
     return c
 
 
