@@ -18,9 +18,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     {"core"},
     {"ops"},
-    {"transforms", "anomaly"},
+    {"transforms", "anomaly", "optim"},
     {"passes", "numeric", "catalogue", "listing"},
-    {"writing"},
+    {"writing", "train"},
     {"checking", "compiling"},
     {"drawing"},
     {"__init__"},
