@@ -347,3 +347,26 @@ def test_an_error_in_a_rule_names_the_op_and_the_line() -> None:
     f = tg.primitive(np.sin, name="f").defvjp(lambda g, y, x: g @ np.ones((5, 5)))
     with pytest.raises(ValueError, match=r"in the rule of f for argument 0 \(recorded at test_transforms.py:\d+\)"):
         grad(lambda x: np.sum(f(x)))(np.ones(3))
+
+
+# A backward pass recorded for other values
+
+
+def masks(f: Any, x: Any) -> int:
+    return sum(r.primitive.name == "isfinite" for r in trace(grad(f), x).records)
+
+
+def test_a_recorded_pass_is_masked_between_selecting_and_singular_ops_only() -> None:
+    x = np.array([[0.5, 2.0], [1.0, 3.0]])
+    assert masks(lambda x: np.sum((x @ x) ** 2), x) == 0
+    assert masks(lambda x: np.sum(np.sqrt(x)), x) == 0
+    assert masks(lambda x: np.sum(np.where(x > 1, x * 2, x) ** 3), x) == 0
+    assert masks(lambda x: np.sum(np.where(x > 1, np.sqrt(x), x)), x) == 1
+    assert masks(lambda x: np.sum(np.where(x > 1, 1 / x + x, x)), x) == 2
+
+
+def test_a_recorded_pass_is_right_at_values_that_it_did_not_see() -> None:
+    tape = trace(grad(lambda x: np.sum(np.where(x > 0, x * np.log(np.sqrt(x)), 0))), np.array([1.0, 2.0]))
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(tape(np.array([0.0, -1.0, 4.0])[:2]), [0, 0])
+    np.testing.assert_allclose(tape(np.array([4.0, 1.0])), [np.log(2) + 0.5, 0.5])

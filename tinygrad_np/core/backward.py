@@ -7,14 +7,14 @@ at the two ends of a sweep, so that a gradient is dL/dRe + i dL/dIm, as in PyTor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from heapq import heapify, heappop, heappush, heappushpop
 from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
-from .modes import Mode, current
+from .modes import Mode
 from .record import ABSENT, FREED, MANY, Record
 
 __all__ = ["Sparse", "exclusive", "hooks", "observers", "sweep", "unbroadcast"]
@@ -43,16 +43,17 @@ def sweep(
     lift: Lift | None = None,
     observers: Sequence[Observer] = (),
     retain: bool = True,
+    masked: Container[Record] | bool | None = None,
 ) -> dict[Record, Any]:
     """Cotangents of ``targets``, or of all leaves (and of intermediates that keep their gradient).
 
     Where a cotangent is zero, an infinite or NaN local derivative contributes zero. No rule guards for it: if a
-    gradient comes out non-finite and a singular op was met, the sweep runs once more, masked.
+    gradient comes out non-finite and a singular op was met, the sweep runs once more, masked. ``masked`` decides
+    beforehand where: at these records, everywhere or nowhere.
     """
-    masked = bool(observers)  # they are to see each record once
-    found, swept, singular = _pass(roots, seeds, targets, lift, observers, masked)
-    tracing = lift is not None and bool(current().traces)  # a trace is to be right at other values too
-    if singular and not masked and (tracing or not all(map(_finite, found.values()))):
+    first = bool(observers) if masked is None else masked  # observers are to see each record once
+    found, swept, singular = _pass(roots, seeds, targets, lift, observers, first)
+    if singular and masked is None and not (first or all(map(_finite, found.values()))):
         found, swept, _ = _pass(roots, seeds, targets, lift, observers, True)
     if not retain:
         for r in swept:
@@ -69,7 +70,7 @@ def _pass(
     targets: Sequence[Record] | None,
     lift: Lift | None,
     observers: Sequence[Observer],
-    masked: bool,
+    masked: Container[Record] | bool,
 ) -> tuple[dict[Record, Any], list[Record], bool]:
     wanted = frozenset(targets or ())
     oldest = 1 if targets is None else max((r.seq for r in wanted), default=-np.inf)  # what is older leads to none
@@ -141,7 +142,7 @@ def _pass(
                 except Exception as error:
                     _say_where(error, r, i)
                     raise
-                if masked and prim.elementwise:
+                if masked and prim.elementwise and (masked is True or r in masked):  # type: ignore[operator]  # no bool
                     c = np.where((g == 0) & ~np.isfinite(c), 0, c)
                 if type(c) is not ndarray or c.shape != p.shape or c.dtype is not p.dtype:
                     c = _fitted(c, r, i, p)

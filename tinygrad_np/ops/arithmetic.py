@@ -57,7 +57,7 @@ def power(a, b):
 
 def _power_base(_y, a, b):
     if type(b) in (int, float):  # a plain number is no value of the program
-        return np.zeros_like(a) if b == 0 else b * a ** (b - 1)
+        return np.zeros_like(a) if b == 0 else b * (a if b == 2 else a ** (b - 1))
     return b * a ** np.where(b == 0, 1, b - 1)
 
 

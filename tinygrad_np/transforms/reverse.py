@@ -18,6 +18,7 @@ from ..core.modes import current, switch
 from ..core.primitive import fresh
 from ..core.record import Record
 from ..core.tensor import Tensor, lift
+from .guarded import guarded
 from .tree import flatten, flatten_like, tree_map, unflatten
 
 __all__ = ["grad", "gradients", "value_and_grad", "vjp"]
@@ -161,7 +162,9 @@ def cotangents(outputs: Sequence[Any], seeds: Sequence[Any], targets: Sequence[A
             roots.append(t._record)
             seed = seed if type(seed) is Tensor else Tensor._of(np.asarray(seed, t.dtype), None)
             starts.append(seed if recorded else seed._data)
-    found = sweep(roots, starts, targets=targets, lift=lift if recorded else None, observers=observers(current()))
+    mode = current()
+    masked = guarded(roots) if recorded and mode.traces else None  # a trace is to be right at other values too
+    found = sweep(roots, starts, targets, lift if recorded else None, observers(mode), masked=masked)
     return [_own(found, r, recorded) if r in found else np.zeros(r.shape, r.dtype) for r in targets]
 
 
