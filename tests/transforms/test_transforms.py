@@ -8,7 +8,20 @@ import numpy as np
 import pytest
 
 import tinygrad_np as tg
-from tinygrad_np import Tensor, checkpoint, grad, gradients, hessian, hvp, jacobian, jvp, no_grad, value_and_grad, vjp
+from tinygrad_np import (
+    Tensor,
+    checkpoint,
+    grad,
+    gradients,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    no_grad,
+    trace,
+    value_and_grad,
+    vjp,
+)
 
 
 def wave(x):
@@ -352,7 +365,7 @@ def test_an_error_in_a_rule_names_the_op_and_the_line() -> None:
 # A backward pass recorded for other values
 
 
-def masks(f: Any, x: Any) -> int:
+def masks(f, x):
     return sum(r.primitive.name == "isfinite" for r in trace(grad(f), x).records)
 
 
@@ -362,7 +375,7 @@ def test_a_recorded_pass_is_masked_between_selecting_and_singular_ops_only() -> 
     assert masks(lambda x: np.sum(np.sqrt(x)), x) == 0
     assert masks(lambda x: np.sum(np.where(x > 1, x * 2, x) ** 3), x) == 0
     assert masks(lambda x: np.sum(np.where(x > 1, np.sqrt(x), x)), x) == 1
-    assert masks(lambda x: np.sum(np.where(x > 1, 1 / x + x, x)), x) == 2
+    assert masks(lambda x: np.sum(np.where(x > 1, 1 / x + x, x)), x) == 1
 
 
 def test_a_recorded_pass_is_right_at_values_that_it_did_not_see() -> None:

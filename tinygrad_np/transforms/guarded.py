@@ -37,7 +37,8 @@ def guarded(roots: Sequence[Record]) -> frozenset[Record]:
     for r in reversed(order):
         if r.primitive is not None and (r in chosen or r.primitive.name in SELECTING):
             chosen.update(p for p in r.inputs if p is not None)
-    return frozenset(r for r in risky & chosen if r.primitive is not None and r.primitive.elementwise)
+    found = (r for r in risky & chosen if r.primitive is not None and r.primitive.elementwise)
+    return frozenset(r for r in found if r.primitive.linear is not True)  # type: ignore[union-attr]  # those have one
 
 
 def _is_singular(r: Record) -> bool:
@@ -47,4 +48,4 @@ def _is_singular(r: Record) -> bool:
     if r.primitive.name not in ("divide", "power") or r.inputs[1] is not None:
         return True
     number = r.values[1]
-    return number == 0 if r.primitive.name == "divide" else number < 1 or number != int(number)
+    return bool(number == 0 if r.primitive.name == "divide" else number < 1 or number != int(number))
