@@ -29,7 +29,7 @@ from tinygrad_np import relu
 
 from ._descent import Array, Values
 
-__all__ = ["forward", "init", "loss", "manual_gradients"]
+__all__ = ["example", "forward", "init", "loss", "manual_gradients"]
 
 
 def init(
@@ -76,6 +76,13 @@ def manual_gradients(params: Values, x: Any, y: Any, values: Values | None = Non
     g_b1 = g_h.sum(axis=0)                #                         de/db1     = sum over the batch of de/dh
     # fmt: on
     return {"pred": g_pred, "h_relu": g_h_relu, "h": g_h, "w1": g_w1, "b1": g_b1, "w2": g_w2, "b2": g_b2}
+
+
+def example(rng: np.random.Generator, dtype: Any = np.float64) -> tuple[dict[str, Array], Array, Array]:
+    """Parameters, x [batch, in] and y [batch, out], of random sizes."""
+    batch, n_in, n_hidden, n_out = (int(n) for n in rng.permutation(range(2, 8))[:4])
+    x, y = rng.standard_normal((batch, n_in)), rng.standard_normal((batch, n_out))
+    return init(rng, n_in, n_hidden, n_out, dtype), x.astype(dtype), y.astype(dtype)
 
 
 if __name__ == "__main__":
