@@ -142,7 +142,7 @@ def _pass(
                 except Exception as error:
                     _say_where(error, r, i)
                     raise
-                if masked and prim.elementwise and (masked is True or r in masked):  # type: ignore[operator]  # no bool
+                if masked and prim.elementwise and (masked is True or r in masked):
                     c = np.where((g == 0) & ~np.isfinite(c), 0, c)
                 if type(c) is not ndarray or c.shape != p.shape or c.dtype is not p.dtype:
                     c = _fitted(c, r, i, p)
