@@ -27,6 +27,9 @@ from .transforms import jvp as jvp
 from .transforms import linearize as linearize
 from .transforms import value_and_grad as value_and_grad
 from .transforms import vjp as vjp
+from .checking import AuditError as AuditError
+from .checking import AuditReport as AuditReport
+from .checking import audit as audit
 from .checking import Comparison as Comparison
 from .checking import check_grads as check_grads
 from .checking import check_manual as check_manual

@@ -1,9 +1,13 @@
 """Is a gradient right? Hand-written against the tape, the tape against numeric derivatives."""
 
+from .audit import AuditError, AuditReport, audit
 from .compare import compare
 from .comparison import Comparison, Row
 from .diagnose import Diagnosis, diagnose
 from .grads import check_grads
 from .manual import check_manual
 
-__all__ = ["Comparison", "Diagnosis", "Row", "check_grads", "check_manual", "compare", "diagnose"]
+__all__ = [
+    "AuditError", "AuditReport", "Comparison", "Diagnosis", "Row", "audit", "check_grads", "check_manual",
+    "compare", "diagnose",
+]  # fmt: skip

@@ -1,0 +1,75 @@
+"""What runs an audit: on a function, on one call of it, on a script without functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .report import AuditError, AuditReport
+
+__all__ = ["Audited", "audit", "audit_call", "audit_script"]
+
+
+class Audited(NamedTuple):
+    """A call that was audited: the report, and what the function itself returned."""
+
+    report: AuditReport
+    result: Any
+
+
+def audit(
+    train: Callable[..., Any], *args: Any, loss: str | None = None, numeric: bool = False, **kwargs: Any
+) -> AuditReport:
+    """Run a training function written in plain NumPy, and hold every line of its hand-derived backward pass.
+
+    The function runs once, with its own values and side effects, and gives what it always gives. What it computes is
+    recorded beside it; the gradients it applies to its parameters, or returns, are compared with the tape's.
+
+    Parameters
+    ----------
+    train
+        A function or method of NumPy code, with its source at hand. Functions of its file that it calls are followed.
+    *args, **kwargs
+        What it is called with.
+    loss
+        The variable that holds the loss, or an expression of the function's variables, such as
+        ``"np.mean((p - y) ** 2)"``, where the code computes none; by default it is found.
+    numeric
+        Confirm each finding with derivatives from differences too.
+
+    Raises
+    ------
+    AuditError
+        If it could not be audited: why, in one line. If the function raised, that exception is its ``__cause__``.
+    """
+    return audit_call(train, args, kwargs, loss=loss, numeric=numeric).report
+
+
+def audit_call(
+    function: Callable[..., Any],
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    loss: str | None = None,
+    numeric: bool = False,
+) -> Audited:
+    """One call of ``function``, audited; also what it returned.
+
+    Raises
+    ------
+    AuditError
+        As `audit`. ``error.ran`` says whether the function has run to its end, and ``error.result`` is then what it
+        returned, so that the program around the call can go on.
+    """
+    raise AuditError("not yet")
+
+
+def audit_script(
+    source: str, filename: str, namespace: dict[str, Any], *, loss: str | None = None, numeric: bool = False
+) -> AuditReport:
+    """Run the statements of a script in ``namespace``, as `exec` would, and audit them like the body of a function.
+
+    ``filename`` is what tracebacks and the report name. The statements run once; imports, functions and classes among
+    them are defined as ever.
+    """
+    raise AuditError("not yet")
