@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from ..transforms import linearize, vjp
 from .diagnose import diagnose
 from .problem import Problem, as_array, count_reals, derived, direction, from_reals, problem_of, to_reals
 
-__all__ = ["check_grads"]
+__all__ = ["Claim", "Judgement", "check_grads"]
 
 Array = NDArray[Any]
 Tolerance = tuple[float | None, float | None]
@@ -93,7 +93,7 @@ def _check(problem: Problem, order: int, modes: Sequence[str], given: Tolerance,
     rng = np.random.default_rng(len(taken))
     for i in range(len(problem.xs)):
         if problem.xs[i].size and any(y.size for y in problem.ys):
-            claim = _Claim(problem, i, given, taken, rng)
+            claim = Claim(problem, i, given, taken, rng)
             for mode in modes:
                 claim.hold(mode)
     if order > 1:
@@ -101,7 +101,17 @@ def _check(problem: Problem, order: int, modes: Sequence[str], given: Tolerance,
             _check(derived(problem, mode, rng), order - 1, modes, given, (mode, *taken))
 
 
-class _Claim:
+class Judgement(NamedTuple):
+    """Derivatives by the rules and by evaluation, each ``u . J v``; ``excess`` is their distance over what may be."""
+
+    got: Array
+    expected: Array
+    excess: Array
+    off: Array  # wrong
+    vague: Array  # evaluation does not say
+
+
+class Claim:
     """The derivatives of a function by one of its arguments, by evaluation; do the rules hold to them?
 
     ``U`` and ``V`` have a cotangent and a direction a row; complex numbers are pairs of reals in them.
@@ -193,8 +203,8 @@ class _Claim:
         """A derivative as large as the outputs over the argument: one far below it is known the less."""
         return float(np.max(np.abs(u))) * max(map(_largest, self.problem.wide_ys)) / self.reach
 
-    def hold(self, mode: str) -> None:
-        """Raise `AssertionError` unless the rules give what evaluation gives."""
+    def judge(self, mode: str) -> Judgement:
+        """Hold the rules against what evaluation gives, a cotangent a row and a direction a column."""
         got, expected = self.rows(mode, self.U, self.V), self.U @ self.J
         allowed = np.stack([self.allowed(u, self.J, g) for u, g in zip(self.U, got, strict=True)])
         bound = _weighted(self.U, self.error)
@@ -206,7 +216,11 @@ class _Claim:
         with np.errstate(all="ignore"):
             excess = np.abs(got - expected) / (bound + _weighted(self.U, self.half_jump) + allowed)
         excess = np.where(np.isfinite(got), np.where(got == expected, 0, excess), np.inf)
-        off = (excess > 1) & ~vague
+        return Judgement(got, expected, excess, (excess > 1) & ~vague, vague)
+
+    def hold(self, mode: str) -> None:
+        """Raise `AssertionError` unless the rules give what evaluation gives."""
+        got, expected, excess, off, vague = self.judge(mode)
         if np.any(off):
             a, b = np.unravel_index(int(np.argmax(np.where(off, excess, 0))), off.shape)
             raise AssertionError(self.report(mode, int(a), int(b), got, expected, off))
