@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 __all__ = ["AuditError", "AuditReport", "Finding", "Line"]
 
@@ -77,7 +83,7 @@ class Line:
 
 @dataclass(frozen=True, repr=False)
 class AuditReport:
-    """What `audit` found.
+    """What `audit` found: an annotated listing as its text, coloured where rich prints it, a page in a notebook.
 
     Attributes
     ----------
@@ -92,6 +98,8 @@ class AuditReport:
         One for each root cause.
     notes : tuple of str
         What this input could not have shown, and what else there is to know.
+    ok : bool
+        Whether there is no finding. Also its truth value.
     """
 
     function: str
@@ -103,5 +111,63 @@ class AuditReport:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no finding."""
         return not self.findings
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    @property
+    def summary(self) -> str:
+        """One line: ``2 findings; 4 lines agree with the tape (4 exact)``."""
+        from .text import tally
+
+        n = len(self.findings)
+        return f"{n or 'no'} finding{'s' if n > 1 else ''}; {tally(self.lines)}"
+
+    def __str__(self) -> str:
+        from .text import rows
+
+        return "\n".join("".join(span.text for span in row).rstrip() for row in rows(self))
+
+    __repr__ = __str__
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        from rich.text import Text
+
+        from .text import rows
+
+        for row in rows(self, min(options.max_width, 100)):
+            yield Text.assemble(*row)
+
+    def _repr_html_(self) -> str:
+        from .html import fragment
+
+        return fragment(self)
+
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write one page that needs nothing else: no script, no font, no network; gives the path."""
+        from .html import page
+
+        return _written(path, page(self))
+
+    def to_json(self, path: str | os.PathLike[str]) -> Path:
+        """Write the attributes of this report, its findings and its lines under their names; gives the path.
+
+        ``{"ok": false, "function": "train", "file": "net.py", "loss": "error", "findings": [{"line": 26, ...}],
+        "lines": [{"number": 1, ...}], "notes": []}``. An error that is not finite is null.
+        """
+        return _written(path, json.dumps({"ok": self.ok} | _json(asdict(self)), indent=1, ensure_ascii=True) + "\n")
+
+
+def _json(x: Any) -> Any:
+    if isinstance(x, dict):
+        return {k: _json(v) for k, v in x.items()}
+    if isinstance(x, tuple):
+        return [_json(v) for v in x]
+    return None if isinstance(x, float) and not math.isfinite(x) else x
+
+
+def _written(path: str | os.PathLike[str], text: str) -> Path:
+    path = Path(path)
+    path.write_text(text, encoding="utf-8")
+    return path
