@@ -18,8 +18,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     {"core"},
     {"ops"},
-    {"transforms", "anomaly", "optim"},
-    {"passes", "numeric", "catalogue", "listing"},
+    {"transforms", "anomaly"},
+    {"passes", "numeric", "catalogue", "listing", "optim"},
     {"writing", "train"},
     {"checking", "compiling"},
     {"drawing"},
