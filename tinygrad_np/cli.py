@@ -18,12 +18,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     ops.add_argument("word", nargs="?", default="", help="only those whose name holds this")
     ops.add_argument("--markdown", action="store_true", help="as the page docs/ops.md")
     ops.add_argument("--stubs", action="store_true", help="write the stub files of this checkout")
-    given = parser.parse_args(argv)
+    audit = commands.add_parser(
+        "audit",
+        help="find what is wrong in a hand-written backward pass",
+        description="Run a script as python would, and audit the first call of one of its functions: every line of its"
+        " hand-written backward pass is held against the tape. Exit status: 0 no finding, 1 findings, 2 no audit.",
+        usage="tinygrad-np audit [-h] [--loss LOSS] [--numeric] [--html FILE] [--json FILE]\n"
+        "                         SCRIPT.py[:FUNCTION] [-- ARGUMENT ...]",
+    )
+    audit.add_argument(
+        "target",
+        metavar="SCRIPT.py[:FUNCTION]",
+        help="FUNCTION may be CLASS.METHOD; without one the script's own statements are audited",
+    )
+    audit.add_argument("--loss", help="the variable that holds the loss, or an expression for it (default: found)")
+    audit.add_argument("--numeric", action="store_true", help="confirm each finding with differences too")
+    audit.add_argument("--html", metavar="FILE", help="write the report as a page")
+    audit.add_argument("--json", metavar="FILE", help="write the report as JSON")
+    words = sys.argv[1:] if argv is None else list(argv)
+    cut = words.index("--") if "--" in words else len(words)  # what follows is the script's
+    given = parser.parse_args(words[:cut])
     if given.version:
         from . import __version__
 
         print(f"tinygrad_np {__version__}")
         return 0
+    if given.command == "audit":
+        from .checking.audit.script import command
+
+        return command(
+            given.target, words[cut + 1 :],
+            loss=given.loss, numeric=given.numeric, html=given.html, json=given.json,
+        )  # fmt: skip
     if given.command == "ops" and given.stubs:
         from .stubs import stubs
 

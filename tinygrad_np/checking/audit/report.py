@@ -18,7 +18,18 @@ STATUSES = ("ok", "rounding", "kink", "wrong", "inherited", "unmatched", "forwar
 
 
 class AuditError(Exception):
-    """The audit could not be made: one line that says why and what to do."""
+    """The audit could not be made: one line that says why and what to do.
+
+    Attributes
+    ----------
+    ran : bool
+        Whether the function ran to its end all the same.
+    result : Any
+        What it then returned.
+    """
+
+    ran: bool = False
+    result: Any = None
 
 
 @dataclass(frozen=True)
