@@ -69,6 +69,13 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext tinygrad_np`` in a notebook: the cell magic ``%%audit``."""
+    from .checking.audit.magic import register
+
+    register(shell)
+
+
 def _listing(tape: Tape) -> str:
     from .listing import listing
 
