@@ -28,6 +28,7 @@ import numpy as np
 from tinygrad_np import relu
 
 from ._descent import Array, Values
+from ._shared import different_sizes
 
 __all__ = ["example", "forward", "init", "loss", "manual_gradients"]
 
@@ -80,7 +81,7 @@ def manual_gradients(params: Values, x: Any, y: Any, values: Values | None = Non
 
 def example(rng: np.random.Generator, dtype: Any = np.float64) -> tuple[dict[str, Array], Array, Array]:
     """Parameters, x [batch, in] and y [batch, out], of random sizes."""
-    batch, n_in, n_hidden, n_out = (int(n) for n in rng.permutation(range(2, 8))[:4])
+    batch, n_in, n_hidden, n_out = different_sizes(rng, 4)
     x, y = rng.standard_normal((batch, n_in)), rng.standard_normal((batch, n_out))
     return init(rng, n_in, n_hidden, n_out, dtype), x.astype(dtype), y.astype(dtype)
 
