@@ -23,6 +23,7 @@ STYLE = """
   LIGHT font: 14px/1.5 system-ui, sans-serif; max-width: 76em; text-align: left;
   [data-jp-theme-light=false] &, .vscode-dark & { DARK }
   code, pre, tbody { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace }
+  h1, h2, p, li { color: inherit }
   h1 { font-size: 1.35em; font-weight: 600; margin: 0 }
   h1 code { font-size: 1em }
   h2 { font-size: 1em; font-weight: 600; margin: 0 }
