@@ -50,13 +50,13 @@ FREED: Any = _Mark("FREED")
 class Notes:
     """What only few records have."""
 
-    __slots__ = ("changed", "checksums", "hooks", "name", "owner", "scope")
+    __slots__ = ("changed", "checksums", "hooks", "name", "origin", "owner", "scope")
 
     def __init__(self, name: str | None = None, scope: str = "") -> None:
-        self.name = name
-        self.scope = scope
+        self.name, self.scope = name, scope
         self.owner: Any = None  # weak reference to the Tensor whose .grad a backward pass fills
         self.hooks: list[Any] = []
+        self.origin: Any = None  # in a recorded backward pass: (record, argument) whose rule made this
         self.changed = 0  # clock at the last write to the data; 0: never
         self.checksums: tuple[int | None, ...] = ()
 

@@ -1,0 +1,66 @@
+"""A function and its gradient as one tape, with the names that a person would give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..core.modes import current, switch
+from ..core.record import Record
+from ..core.tape import Tape, trace
+from ..core.tensor import Tensor
+from ..transforms import value_and_grad
+
+__all__ = ["gradient_tape"]
+
+
+def gradient_tape(f: Callable[..., Any], *args: Any, wrt: Sequence[int]) -> Tape:
+    """The tape of ``f(*args)`` and its gradient by the arguments of these numbers: its outputs are value, gradients.
+
+    A cotangent is named after what it is the cotangent of, ``grad_h`` for ``h``; what a rule made knows whose rule it
+    was (``notes.origin``).
+
+    Parameters
+    ----------
+    f
+        A function of arrays with one real number as its output.
+    *args
+        Arrays.
+    """
+
+    def value_and_gradients(*xs: Any) -> tuple[Any, ...]:
+        value, gradients = value_and_grad(f, argnums=tuple(wrt))(*xs)
+        value_record = getattr(value, "_record", None)
+        if value_record is not None and value_record.name is None:
+            value_record.note().name = "loss"
+        return (value, *gradients)
+
+    value_and_gradients.__wrapped__ = f  # type: ignore[attr-defined]
+    with switch(observers=(*current().observers, _name)):
+        tape = trace(value_and_gradients, *_named(f, args))
+    for i, r in zip(wrt, tape.outputs[1:], strict=True):
+        name = tape.inputs[i].name
+        if name and r.primitive is not None:
+            r.note().name = f"grad_{name}"
+    return tape
+
+
+def _named(f: Callable[..., Any], args: Sequence[Any]) -> list[Tensor]:
+    code = getattr(f, "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code is not None else ()
+    return [
+        x if type(x) is Tensor and x.name else Tensor(x, name=names[i] if i < len(names) else f"x{i}")
+        for i, x in enumerate(args)
+    ]
+
+
+def _name(r: Record, g: Any, contributions: Sequence[tuple[int, Any]]) -> None:
+    for i, c in contributions:
+        made = c._record if type(c) is Tensor else None
+        if made is not None and made.primitive is not None and made.note().origin is None:
+            made.note().origin = (r, i)
+    arrived = g._record if type(g) is Tensor else None
+    if r.name and arrived is not None and arrived.primitive is not None and arrived.seq < r.seq:
+        note = arrived.note()
+        if note.name is None:
+            note.name = f"grad_{r.name}"

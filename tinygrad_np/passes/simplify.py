@@ -1,0 +1,214 @@
+"""Algebraic clean-up: rewrites that need one record and what leads to it.
+
+Each rule is ``(r, inputs) -> record, list of records, or None`` and sits under the names of the ops it is for. Values
+stay the same but for the sign of a zero; the rule for a sum over axes just broadcast multiplies instead, and rounds
+otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+
+from ..core.primitive import Primitive
+from ..core.record import Record
+from ..core.tape import Tape
+from ..ops.declare import OPS
+from .rewrite import constants_of, made, rebuilt, same_kind
+
+__all__ = ["simplified"]
+
+Inputs = tuple[Any, ...]
+Rule = Callable[["_Values", Record, Inputs], Any]
+RULES: dict[str, list[Rule]] = {}
+MULTIPLY = cast(Primitive, OPS["multiply"].call)
+
+
+def simplified(tape: Tape) -> Tape:
+    """The tape after every rule of this file that applies; what nobody needs any more is still on it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_np import trace
+    >>> print(simplified(trace(lambda x: x * 1 + 0, np.ones((2, 3)))))
+    x: input float64[2, 3]
+    return x
+    """
+    values = _Values(tape)
+
+    def change(r: Record, inputs: Inputs) -> Any:
+        for rule in RULES.get(r.primitive.name, ()):  # type: ignore[union-attr]  # no leaf
+            found = rule(values, r, inputs)
+            if found is not None:
+                return found
+        return None
+
+    return rebuilt(tape, change)
+
+
+def _for(*names: str) -> Callable[[Rule], Rule]:
+    def add(rule: Rule) -> Rule:
+        for name in names:
+            RULES.setdefault(name, []).append(rule)
+        return rule
+
+    return add
+
+
+class _Values:
+    """Which inputs are one number throughout."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.arrays = constants_of(tape)
+        self.found: dict[Record, Any] = {}
+
+    def uniform(self, x: Any) -> Any:
+        """The number that ``x`` is in every element; None if it is no such constant."""
+        if not isinstance(x, Record):
+            return x
+        if x not in self.found:
+            a = self.arrays.get(x)
+            self.found[x] = a.flat[0] if a is not None and a.size and np.all(a == a.flat[0]) else None
+        return self.found[x]
+
+
+@_for("alias", "conjugate", "real", "positive")
+def _nothing(_: _Values, r: Record, inputs: Inputs) -> Any:
+    of_reals = r.primitive.name in ("alias", "positive") or inputs[0].dtype.kind != "c"  # type: ignore[union-attr]
+    return inputs[0] if of_reals and same_kind(inputs[0], r) else None
+
+
+@_for("multiply")
+def _times_one(values: _Values, r: Record, inputs: Inputs) -> Any:
+    for x, other in (inputs, inputs[::-1]):
+        if same_kind(x, r) and values.uniform(other) == 1:
+            return x
+    return None
+
+
+@_for("multiply")
+def _times_number(values: _Values, r: Record, inputs: Inputs) -> Any:
+    """A constant that is one number everywhere, as that number: 2 instead of an array of 2s."""
+    for i, x in enumerate(inputs):
+        number = values.uniform(x)
+        if isinstance(x, Record) and number is not None and x.dtype == r.dtype and same_kind(inputs[1 - i], r):
+            plain = number.item()
+            return [made(r.primitive, (plain, inputs[1 - i]), r.params, r)]  # type: ignore[arg-type]  # no leaf
+    return None
+
+
+@_for("multiply")
+def _times_two_numbers(values: _Values, r: Record, inputs: Inputs) -> Any:
+    """2 * (3 * x) = 6 * x, where the numbers are powers of two and nothing is rounded."""
+    for a, b in (inputs, inputs[::-1]):
+        if isinstance(a, Record) or not _is(b, "multiply"):
+            continue
+        operands = tuple(v if p is None else p for p, v in zip(b.inputs, b.values, strict=True))
+        for c, x in (operands, operands[::-1]):
+            if not isinstance(c, Record) and same_kind(x, r) and np.log2(abs(a) or 3) % 1 == 0:
+                return [made(r.primitive, (a * c, x), r.params, r)]  # type: ignore[arg-type]  # no leaf
+    return None
+
+
+@_for("add", "subtract")
+def _plus_nothing(values: _Values, r: Record, inputs: Inputs) -> Any:
+    a, b = inputs
+    if same_kind(a, r) and _is_zero(values.uniform(b)):
+        return a
+    if r.primitive.name == "add" and same_kind(b, r) and _is_zero(values.uniform(a)):  # type: ignore[union-attr]
+        return b
+    return None
+
+
+@_for("divide", "power")
+def _by_one(values: _Values, r: Record, inputs: Inputs) -> Any:
+    return inputs[0] if same_kind(inputs[0], r) and values.uniform(inputs[1]) == 1 else None
+
+
+@_for("negative")
+def _double_negative(_: _Values, r: Record, inputs: Inputs) -> Any:
+    return inputs[0].inputs[0] if _is(inputs[0], "negative") and same_kind(inputs[0].inputs[0], r) else None
+
+
+@_for("where")
+def _decided(values: _Values, r: Record, inputs: Inputs) -> Any:
+    condition = values.uniform(inputs[0])
+    if condition is None:
+        return None
+    chosen = inputs[1] if condition else inputs[2]
+    return chosen if same_kind(chosen, r) else None
+
+
+@_for("transpose")
+def _transpose(_: _Values, r: Record, inputs: Inputs) -> Any:
+    x = inputs[0]
+    order = _order(r, x)
+    if order == tuple(range(len(order))):
+        return x
+    if not _is(x, "transpose"):
+        return None
+    inner = x.inputs[0]
+    before = _order(x, inner)
+    both = tuple(before[i] for i in order)
+    if both == tuple(range(len(both))):
+        return inner
+    axes = None if both == tuple(range(len(both)))[::-1] else both
+    return [made(r.primitive, (inner,), {"axes": axes}, r)]  # type: ignore[arg-type]  # no leaf
+
+
+def _order(r: Record, x: Record) -> tuple[int, ...]:
+    axes = (r.params or {}).get("axes")
+    n = len(x.shape)
+    return tuple(range(n))[::-1] if axes is None else tuple(int(i) % n for i in axes)
+
+
+@_for("reshape")
+def _reshape(_: _Values, r: Record, inputs: Inputs) -> Any:
+    x = inputs[0]
+    if (r.params or {}).get("order") not in (None, "C"):
+        return None
+    if same_kind(x, r):
+        return x
+    if _is(x, "reshape") and (x.params or {}).get("order") in (None, "C"):
+        return [made(r.primitive, (x.inputs[0],), r.params, r)]  # type: ignore[arg-type]  # no leaf
+    return None
+
+
+@_for("broadcast_to")
+def _broadcast(_: _Values, r: Record, inputs: Inputs) -> Any:
+    x = inputs[0]
+    if same_kind(x, r):
+        return x
+    if _is(x, "broadcast_to"):
+        return [made(r.primitive, (x.inputs[0],), r.params, r)]  # type: ignore[arg-type]  # no leaf
+    return None
+
+
+@_for("sum")
+def _sum(_: _Values, r: Record, inputs: Inputs) -> Any:
+    x = inputs[0]
+    axis = (r.params or {}).get("axis")
+    axes = tuple(range(len(x.shape))) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    if not axes and same_kind(x, r):
+        return x
+    if not _is(x, "broadcast_to"):
+        return None
+    small = x.inputs[0]
+    lead = len(x.shape) - len(small.shape)
+    if {int(i) % len(x.shape) for i in axes} != set(range(lead)) or (r.params or {}).get("keepdims"):
+        return None
+    if x.shape[lead:] != small.shape or small.dtype != r.dtype:
+        return None
+    times = int(np.prod(x.shape[:lead]))
+    return [made(MULTIPLY, (small, times), None, r)]
+
+
+def _is(x: Any, name: str) -> bool:
+    return isinstance(x, Record) and x.primitive is not None and x.primitive.name == name
+
+
+def _is_zero(number: Any) -> bool:
+    return number is not None and not isinstance(number, bool) and number == 0

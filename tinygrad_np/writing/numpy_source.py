@@ -1,0 +1,292 @@
+"""A tape as the source of one function that imports NumPy and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import keyword
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from typing import Any
+
+from ..core.record import Record
+from ..core.tape import Tape, trace
+from ..passes import optimised, without_dead
+from ..passes.backward import gradient_tape
+from ..passes.rewrite import constants_of
+from .helpers import Helpers
+from .layout import WIDTH, text_of, wrapped
+from .literals import WriteError, is_short, literal
+from .notation import appearances, expression
+
+__all__ = ["to_numpy", "write"]
+
+INDENT = "    "
+SHORT = 52  # columns of an expression that still goes into another
+PRODUCTS = (ast.Mult, ast.MatMult, ast.Div)
+PRODUCT_NAMES = {"multiply": ast.Mult, "matmul": ast.MatMult, "divide": ast.Div}
+DATA_DEPENDENT = frozenset(("nonzero", "argwhere", "flatnonzero", "unique", "extract", "compress", "unique_values"))
+
+
+def write(f: Callable[..., Any], *args: Any, wrt: Sequence[int | str] | None = None, name: str | None = None) -> str:
+    """The source of ``f`` and its gradient as one NumPy function.
+
+    Parameters
+    ----------
+    f
+        A function of arrays; with ``wrt`` one that gives a single number.
+    *args
+        Example arguments: the source is for their shapes and dtypes.
+    wrt
+        Numbers or names of the arguments to differentiate by; None: ``f`` alone, which may call transforms itself.
+    name
+        What to call the function; ``f``'s name, or ``<name>_and_gradients``.
+
+    Returns
+    -------
+    str
+        A function that takes the same arrays and gives the value, or a tuple of the value and the gradients.
+
+    Raises
+    ------
+    WriteError
+        If something on the way cannot be written, with its line.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def error(w, x, y):
+    ...     pred = x @ w
+    ...     return np.sum((pred - y) ** 2)
+    >>> print(write(error, np.ones(3), np.ones((5, 3)), np.ones(5), wrt=["w"]))  # doctest: +ELLIPSIS
+    import numpy as np
+    <BLANKLINE>
+    <BLANKLINE>
+    def error_and_gradients(w, x, y):
+        ...
+        # Forward
+        pred = x @ w  # ...
+        loss = ((pred - y) ** 2).sum()  # ...
+    ...
+    """
+    own = name or getattr(f, "__name__", "f").strip("<>").replace("lambda", "function")
+    if wrt is None:
+        return to_numpy(optimised(trace(f, *args)), own)
+    tape = gradient_tape(f, *args, wrt=_numbers(f, wrt, len(args)))
+    return to_numpy(optimised(tape), name or f"{own}_and_gradients")
+
+
+def _numbers(f: Callable[..., Any], wrt: Sequence[int | str], n: int) -> list[int]:
+    names = list(inspect.signature(f).parameters)
+    found = []
+    for i in wrt:
+        if isinstance(i, str) and i not in names[:n]:
+            raise ValueError(f"write: {f.__name__} has no argument {i!r}; it takes {', '.join(names[:n])}")
+        found.append(names.index(i) if isinstance(i, str) else i)
+    return found
+
+
+def to_numpy(tape: Tape, name: str = "step", *, comments: bool = True) -> str:
+    """The tape as the source of one NumPy function of its inputs; see `write`."""
+    return _Writer(without_dead(tape), name, comments).source()
+
+
+class _Writer:
+    def __init__(self, tape: Tape, name: str, comments: bool) -> None:
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise ValueError(f"a function cannot be called {name!r}: give an identifier")
+        self.tape, self.name, self.comments = tape, name, comments
+        self.taken = {"np", name, *keyword.kwlist, *dir(builtins)}
+        self.helpers = Helpers(self.taken)
+        self.names: dict[Record, str] = {}
+        self.named = _named(tape)
+        self.extra: list[tuple[str, Any]] = []  # what is too large to be written, or random: arguments too
+        self.uses: Counter[Record] = Counter(p for r in tape.records for p in self._written(r))
+        self.uses.update(tape.outputs)
+        self.readers: dict[Record, list[Record]] = {}
+        for r in tape.records:
+            for p in r.inputs:
+                self.readers.setdefault(p, []).append(r)  # type: ignore[arg-type]  # None is never asked for
+        self.expressions: dict[Record, ast.expr] = {}
+        self._refuse()
+
+    @staticmethod
+    def _written(r: Record) -> list[Record]:
+        counts = appearances(r)
+        return [p for i, p in enumerate(r.inputs) if p is not None for _ in range(counts[i])]
+
+    def _refuse(self) -> None:
+        fixed = set(self.tape.constants)
+        for r in self.tape.records:
+            mask = any(p is not None and p.dtype is not None and p.dtype.kind == "b" for p in {*r.inputs[1:]} - fixed)
+            if r.primitive.name in DATA_DEPENDENT or (r.primitive.name == "gather" and mask):  # type: ignore[union-attr]
+                raise WriteError(
+                    f"{r.primitive.name} ({r.where}): the shape of its result depends on the values, and a tape holds"  # type: ignore[union-attr]
+                    " one shape: use where() in place of a mask, or leave this step outside"
+                )
+
+    def source(self) -> str:
+        arguments = [self._fresh(r.name or f"x{i}") for i, r in enumerate(self.tape.inputs)]
+        self.names.update(zip(self.tape.inputs, arguments, strict=True))
+        self._constants()
+        body = self._body()
+        extra = [name for name, _ in self.extra]
+        signature = f"def {self.name}({', '.join([*arguments, *extra])}):"
+        lines = wrapped(signature, "")
+        lines += self._docstring(arguments) + body
+        imports = [f"from {home} import {what}" if home else f"import {what}" for home, what in self.helpers.imports]
+        head = "\n".join([*sorted(imports), "import numpy as np"])
+        constants = ["\n".join(self.helpers.constants)] if self.helpers.constants else []
+        parts = [head, *self.helpers.functions, "\n".join(lines)]
+        parts[:1] = ["\n\n".join([head, *constants])]
+        return "\n\n\n".join(parts) + "\n"
+
+    def _fresh(self, wished: str) -> str:
+        base = name = "".join(c if c.isalnum() or c == "_" else "_" for c in wished) or "x"
+        if base[0].isdigit():
+            base = name = "_" + base
+        n = 1
+        while name in self.taken:
+            n += 1
+            name = f"{base}_{n}"
+        self.taken.add(name)
+        return name
+
+    def _constants(self) -> None:
+        arrays = constants_of(self.tape)
+        for r in self.tape.constants:
+            if r not in arrays:
+                raise WriteError(f"a constant of shape {r.shape} was not kept: record with trace()")
+            a = arrays[r]
+            if a.ndim == 0:
+                self.expressions[r] = literal(a.item() if self._decides_no_dtype(r) else a[()])
+            elif is_short(a):
+                self.expressions[r] = literal(a)
+            else:
+                self.names[r] = self._fresh(r.name or "constant")
+                self.extra.append((self.names[r], a))
+
+    def _unpacked(self, r: Record, text: str) -> list[str]:
+        """The statement of a record with several outputs: ``u, s, vh = ...``, an underscore for what nobody reads."""
+        targets = ["_"] * len(r.shape)
+        for item in self.readers.get(r, ()):
+            i = item.params["index"]  # type: ignore[index]  # only items read it
+            if targets[i] == "_":
+                targets[i] = self._fresh(self.named.get(item) or f"{r.primitive.name}_{i}")  # type: ignore[union-attr]
+            self.names[item] = targets[i]
+        left = ", ".join(targets) if len(targets) > 1 else f"({targets[0]},)"
+        return wrapped(f"{left} = {text}", INDENT, self._comment(r) if self.comments else "")
+
+    def _decides_no_dtype(self, c: Record) -> bool:
+        """Whether a plain number may stand for this constant: all that read it have another input of its dtype."""
+        readers = self.readers.get(c, [])
+        others = [[p for p in r.inputs if p is not None and p is not c and p.dtype == c.dtype] for r in readers]
+        return c.dtype.kind in "fc" and c not in self.tape.outputs and all(others)
+
+    def _body(self) -> list[str]:
+        """Statements, forward and backward; what is short and needed once goes into the expression that needs it."""
+        stated: set[Record] = set(self.tape.outputs)
+        for r in self.tape.records:
+            wanted = r in self.named or r.dtype is None
+            if wanted or (self.uses[r] > 1 and not self._cheap(r)):
+                stated.add(r)
+        lines: list[str] = []
+        backward = False
+        for r in self.tape.records:
+            if r in self.names:  # unpacked
+                continue
+            value = self._expression(r)
+            text = text_of(value)
+            if r not in stated and len(text) <= SHORT and not self._confuses(r, value):
+                self.expressions[r] = value
+                continue
+            if not backward and _is_backward(r):
+                backward = True
+                lines += ["", f"{INDENT}# Backward"] if self.comments else []
+            if r.dtype is None:
+                lines += self._unpacked(r, text)
+                continue
+            if self.tape.outputs == [r] and r not in self.named:
+                self.expressions[r] = value
+                continue
+            self.names[r] = self._fresh(self.named.get(r) or r.primitive.name)  # type: ignore[union-attr]  # no leaf
+            lines += wrapped(f"{self.names[r]} = {text}", INDENT, self._comment(r) if self.comments else "")
+        if self.comments and backward:
+            lines.insert(0, f"{INDENT}# Forward")
+        results = ", ".join(text_of(self._operand(r)) for r in self.tape.outputs)
+        return [*lines, *wrapped(f"return {results}", INDENT)]
+
+    def _confuses(self, r: Record, value: ast.expr) -> bool:
+        """Whether this product would stand unbracketed in another kind of product, ``a * b @ c``."""
+        if not (isinstance(value, ast.BinOp) and isinstance(value.op, PRODUCTS)):
+            return False
+        readers = (PRODUCT_NAMES.get(s.primitive.name) for s in self.readers[r])  # type: ignore[union-attr]  # no leaf
+        return any(
+            op is not None and op is not type(value.op) and ast.MatMult in (op, type(value.op)) for op in readers
+        )
+
+    def _cheap(self, r: Record) -> bool:
+        """Whether writing it twice is what a person would do: a view, or one operation on two names."""
+        if r.primitive.name in ("transpose", "item", "alias"):  # type: ignore[union-attr]  # no leaf
+            return True
+        plain = all(p is None or p in self.names or p in self.tape.inputs or p in self.named for p in r.inputs)
+        return plain and self.uses[r] <= 3 and r.primitive.name in ("add", "subtract", "negative", "greater")  # type: ignore[union-attr]
+
+    def _operand(self, r: Record) -> ast.expr:
+        return ast.Name(self.names[r], ast.Load()) if r in self.names else self.expressions[r]
+
+    def _expression(self, r: Record) -> ast.expr:
+        operands = []
+        for p, x in zip(r.inputs, r.values, strict=True):
+            operands.append(literal(x) if p is None else self._operand(p))
+        try:
+            return expression(r, operands, self.helpers)
+        except WriteError as reason:
+            raise WriteError(f"{r.primitive.name} ({r.where}): {reason}") from None  # type: ignore[union-attr]
+
+    def _comment(self, r: Record) -> str:
+        origin = r.notes.origin if r.notes is not None else None
+        if origin is None:
+            return "" if _is_backward(r) else r.where
+        of, i = origin
+        names = of.primitive.names
+        which = names[i] if i < len(names) and not of.primitive.variadic else f"argument {i}"
+        return f"rule of {of.primitive.name} for {which}" + (f", {of.where}" if of.where else "")
+
+    def _docstring(self, arguments: list[str]) -> list[str]:
+        if not self.comments:
+            return []
+        records = dict(zip(arguments, self.tape.inputs, strict=True))
+        rows = [f"{name}: {_kind(r)}" for name, r in records.items()]
+        rows += [f"{name}: {a.dtype}{list(a.shape)}, from outside" for name, a in self.extra]
+        results = [f"{text_of(self._operand(r))}: {_kind(r)}" for r in self.tape.outputs if r in self.names]
+        gives = textwrap.wrap("Gives " + "; ".join(results) + ".", WIDTH - len(INDENT)) if results else []
+        frozen = [f"{what} ({r.where})" for r, what in self.tape.reads]
+        if frozen:
+            said = "Values were read while this was recorded, and what came of them is fixed here: "
+            gives += textwrap.wrap(said + ", ".join(dict.fromkeys(frozen)) + ".", WIDTH - len(INDENT))
+        lines = ["Written from a tape, for these shapes:", "", *rows, *([""] if gives else []), *gives]
+        return [f'{INDENT}"""{lines[0]}', *(f"{INDENT}{line}".rstrip() for line in lines[1:]), f'{INDENT}"""']
+
+
+def _named(tape: Tape) -> dict[Record, str]:
+    """The names of records. Of all that one call ran, the last is what was assigned."""
+    found = {}
+    for r, then in zip_longest(tape.records, tape.records[1:]):
+        explicit = r.notes is not None and r.notes.name is not None
+        inner = then is not None and then.code is r.code and then.lasti == r.lasti
+        name = r.name
+        if name is not None and (explicit or not inner):
+            found[r] = name
+    return found
+
+
+def _kind(r: Record) -> str:
+    return f"{r.dtype}{list(r.shape)}" if r.dtype is not None else "several arrays"
+
+
+def _is_backward(r: Record) -> bool:
+    return (r.notes is not None and r.notes.origin is not None) or bool(r.name and r.name.startswith("grad_"))
