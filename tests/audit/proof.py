@@ -2,7 +2,7 @@
 
 `CASES` says how to read a function: `loss`, an expression; `parameters`, each with what its step is divided by to give
 the gradient that was applied (`"lr"`), or, after `=`, an expression that is that gradient; `loop`, the start of the
-header of the loop whose body is one iteration (default: the first loop; a function without one is one iteration);
+header of the loop whose body is one iteration (default: the first loop; `none` or no loop: the whole function);
 `start`, the statement after which a function without a loop begins to compute; `kink`, that the inputs sit on a kink
 on purpose, so they are moved off it first; `fix`, what to put in place of the labelled statement, one for each label
 (empty where a single replacement cannot repair: an early update has to move), or a dict from the starts of lines to
@@ -62,11 +62,13 @@ def source(case: Case, fix: int | None) -> str:
 
 
 def definition(tree: ast.Module, name: str) -> Any:
-    body: list[Any] = tree.body
-    for part in name.split("."):
-        found = next(n for n in body if isinstance(n, ast.FunctionDef | ast.ClassDef) and n.name == part)
-        body = found.body
-    return found
+    """A function, a class, or a method, perhaps inherited."""
+    first, *method = name.split(".")
+    found: Any = next(n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef) and n.name == first)
+    if not method:
+        return found
+    own = [n for n in found.body if isinstance(n, ast.FunctionDef) and n.name == method[0]]
+    return own[0] if own else definition(tree, f"{ast.unparse(found.bases[0])}.{method[0]}")
 
 
 def blocks(body: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
@@ -89,7 +91,7 @@ def instrument(text: str, case: Case) -> ast.Module:
     loops = [n for b in blocks(function.body) for n in b if isinstance(n, ast.For | ast.While)]
     wanted = case.facts.get("loop", "")
     loops = [n for n in loops if ast.unparse(n).startswith(wanted) and "start" not in case.facts]
-    if loops and wanted != "none":
+    if loops:
         loops[0].body[:] = before + loops[0].body + after
     else:
         for block in list(blocks(function.body)):
