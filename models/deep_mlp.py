@@ -18,7 +18,7 @@ The derivation, from the error back; de/dz has the shape of z throughout, [i = y
 4.  That is h of the layer before, and 2 begins again, down to the first layer, whose a is x: data, nobody asks for it.
 
 Why depth is hard can be read off line 3: each layer multiplies by f' <= 1, for the logistic function by 1/4 at most.
-After four layers of it what comes back has shrunk by 1/256 or more, unless the weights make up for it.
+Behind four layers of it at most 1/256 of a derivative is left, unless the weights make up for it.
 """
 
 from __future__ import annotations
