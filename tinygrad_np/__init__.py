@@ -43,6 +43,7 @@ _LAZY = {
     "check_grads": "checking",
     "check_manual": "checking",
     "compare": "checking",
+    "write": "writing",
     "Drawing": "drawing",
     "draw": "drawing",
 }
@@ -54,6 +55,7 @@ __all__ = [
 
 globals().update(public_names())  # relu, softmax, sum, ...: each block of ops/ says which
 OpMethods.tape = tape_of  # type: ignore[method-assign]  # core/tape.py stands above core/tensor.py
+Tape.to_numpy = lambda tape, name="step", *, comments=True: _written(tape, name, comments)  # type: ignore[attr-defined]
 Tape.__str__ = lambda tape: _listing(tape)  # type: ignore[method-assign]  # the same
 
 
@@ -74,6 +76,13 @@ def load_ipython_extension(shell: Any) -> None:
     from .checking.audit.magic import register
 
     register(shell)
+
+
+def _written(tape: Tape, name: str, comments: bool) -> str:
+    """The tape as the source of one NumPy function; `write` does it for a function and its gradient."""
+    from .writing import to_numpy
+
+    return to_numpy(tape, name, comments=comments)
 
 
 def _listing(tape: Tape) -> str:

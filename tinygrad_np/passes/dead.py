@@ -8,7 +8,7 @@ __all__ = ["without_dead"]
 
 
 def without_dead(tape: Tape) -> Tape:
-    """The tape without the records that lead to no output.
+    """The tape without the records that lead to no output. What was read while recording stays noted.
 
     Examples
     --------
@@ -24,5 +24,4 @@ def without_dead(tape: Tape) -> Tape:
         if r in needed:
             records.append(r)
             needed.update(p for p in r.inputs if p is not None)
-    reads = [(r, what) for r, what in tape.reads if r in needed]
-    return Tape(tape.inputs, records[::-1], tape.outputs, reads, tape.stopped & needed)
+    return Tape(tape.inputs, records[::-1], tape.outputs, tape.reads, tape.stopped & needed)

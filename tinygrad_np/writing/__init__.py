@@ -1,5 +1,6 @@
 """The tape written out: as NumPy source, and as a derivation."""
 
-from .numpy_source import to_numpy, write
+from .literals import WriteError
+from .numpy_source import outside, to_numpy, write
 
-__all__ = ["to_numpy", "write"]
+__all__ = ["WriteError", "outside", "to_numpy", "write"]

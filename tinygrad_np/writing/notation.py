@@ -49,6 +49,8 @@ def expression(r: Record, operands: Operands, helpers: Helpers) -> ast.expr:
     params = r.params or {}
     if name in BINARY and len(operands) == 2 and not params:
         return ast.BinOp(operands[0], BINARY[name](), operands[1])
+    if name == "not_equal" and r.inputs[0] is r.inputs[1]:
+        return ast.Call(dotted("np.isnan"), [operands[0]], [])  # what x != x is for
     if name in COMPARE and len(operands) == 2 and not params:
         return ast.Compare(operands[0], [COMPARE[name]()], [operands[1]])
     if name in UNARY and not params:

@@ -6,9 +6,10 @@ import ast
 import builtins
 import inspect
 import keyword
+import sys
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -22,7 +23,7 @@ from .layout import WIDTH, text_of, wrapped
 from .literals import WriteError, is_short, literal
 from .notation import appearances, expression
 
-__all__ = ["to_numpy", "write"]
+__all__ = ["outside", "to_numpy", "write"]
 
 INDENT = "    "
 SHORT = 52  # columns of an expression that still goes into another
@@ -94,6 +95,13 @@ def to_numpy(tape: Tape, name: str = "step", *, comments: bool = True) -> str:
     return _Writer(without_dead(tape), name, comments).source()
 
 
+def outside(tape: Tape) -> dict[str, Any]:
+    """The arrays that the source of this tape takes after its inputs: too large to be written out, by name."""
+    writer = _Writer(without_dead(tape), "step", False)
+    writer.source()
+    return dict(writer.extra)
+
+
 class _Writer:
     def __init__(self, tape: Tape, name: str, comments: bool) -> None:
         if not name.isidentifier() or keyword.iskeyword(name):
@@ -137,8 +145,7 @@ class _Writer:
         signature = f"def {self.name}({', '.join([*arguments, *extra])}):"
         lines = wrapped(signature, "")
         lines += self._docstring(arguments) + body
-        imports = [f"from {home} import {what}" if home else f"import {what}" for home, what in self.helpers.imports]
-        head = "\n".join([*sorted(imports), "import numpy as np"])
+        head = _imports(self.helpers.imports)
         constants = ["\n".join(self.helpers.constants)] if self.helpers.constants else []
         parts = [head, *self.helpers.functions, "\n".join(lines)]
         parts[:1] = ["\n\n".join([head, *constants])]
@@ -270,6 +277,16 @@ class _Writer:
             gives += textwrap.wrap(said + ", ".join(dict.fromkeys(frozen)) + ".", WIDTH - len(INDENT))
         lines = ["Written from a tape, for these shapes:", "", *rows, *([""] if gives else []), *gives]
         return [f'{INDENT}"""{lines[0]}', *(f"{INDENT}{line}".rstrip() for line in lines[1:]), f'{INDENT}"""']
+
+
+def _imports(wanted: Iterable[tuple[str, str]]) -> str:
+    """The import lines, the standard library's first."""
+    lines: dict[bool, list[str]] = {True: [], False: ["import numpy as np"]}
+    for home, what in wanted:
+        own = (home or what).split(".")[0].split(" ")[0] in sys.stdlib_module_names
+        lines[own].append(f"from {home} import {what}" if home else f"import {what}")
+    blocks = (sorted(some, key=lambda line: (line.startswith("from"), line)) for some in lines.values() if some)
+    return "\n\n".join("\n".join(b) for b in blocks)
 
 
 def _named(tape: Tape) -> dict[Record, str]:

@@ -1,0 +1,168 @@
+"""Each pass leaves less, and what is left computes the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from writing.programs import inputs, programs
+
+import tinygrad_np as tg
+from tinygrad_np import Tape, trace
+from tinygrad_np.passes import folded, optimised, simplified, without_dead, without_repeats
+from tinygrad_np.passes.backward import gradient_tape
+
+PASSES = [without_dead, without_repeats, folded, simplified, optimised]
+X = np.array([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]])
+
+
+def names(tape: Tape) -> list[str]:
+    return [r.primitive.name for r in tape.records]  # type: ignore[union-attr]  # no leaf
+
+
+def after(f: Callable[..., Any], *args: Any) -> list[str]:
+    """The ops that are left of ``f`` by all passes; what they compute is as before."""
+    tape = trace(f, *args)
+    short = optimised(tape)
+    short.check()
+    np.testing.assert_allclose(short(*args), tape(*args), rtol=1e-14)
+    return names(short)
+
+
+@pytest.mark.parametrize("change", PASSES, ids=lambda p: p.__name__)
+@given(program=programs())
+@settings(max_examples=40, deadline=None)
+def test_a_pass_changes_no_result_and_no_tape_it_is_given(change: Any, program: Any) -> None:
+    xs = inputs()
+    tape = gradient_tape(program, *xs, wrt=(0, 2))
+    before, said = tape(*xs), str(tape)
+    short = change(tape)
+    short.check()
+    assert len(short) <= len(tape)
+    for a, b in zip(short(*xs), before, strict=True):
+        np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-12, atol=1e-13)
+    assert str(tape) == said
+
+
+# Dead code
+
+
+def test_what_leads_to_no_output_is_dropped() -> None:
+    tape = trace(lambda x: (np.exp(np.sin(x)), np.cos(x))[1], X)
+    assert names(without_dead(tape)) == ["cos"]
+
+
+def test_inputs_stay_though_nothing_reads_them() -> None:
+    tape = without_dead(trace(lambda x, w: x + 1, X, X))
+    assert len(tape.inputs) == 2
+    np.testing.assert_array_equal(tape(X, X), X + 1)
+
+
+# Common subexpressions
+
+
+def test_the_same_op_on_the_same_inputs_runs_once() -> None:
+    tape = trace(lambda x: (np.exp(x).sum(axis=0), np.exp(x).sum(axis=0), np.exp(x).sum(axis=1)), X)
+    assert names(without_repeats(tape)) == ["exp", "sum", "sum"]
+
+
+def test_options_and_plain_numbers_tell_ops_apart() -> None:
+    assert after(lambda x: np.stack([x * 2, x * 3]), X).count("multiply") == 2
+    assert after(lambda x: np.stack([x > 1, x > 1.5]), X).count("greater") == 2
+    assert after(lambda x: np.stack([x[0], x[1], x[0]]), X).count("getitem") == 2
+
+
+def test_two_draws_are_not_one() -> None:
+    rng = np.random.default_rng(0)
+    tape = trace(lambda x: tg.dropout(x, 0.5, rng=rng) + tg.dropout(x, 0.5, rng=rng), X)
+    assert names(optimised(tape)).count("dropout_mask") == names(tape).count("dropout_mask") == 2
+
+
+# Constants
+
+
+def test_what_hangs_on_constants_is_computed_now() -> None:
+    c = np.array([0.0, 1.0, 2.0])
+    assert after(lambda x: x * np.exp(np.sin(c)), X) == ["multiply"]
+
+
+def test_what_would_grow_is_left() -> None:
+    tape = trace(lambda x: x + tg.broadcast_to(tg.Tensor(2.5), x.shape) * x, np.ones((50, 50)))
+    assert all(c.size <= 1 for c in optimised(tape).constants)
+
+
+# Clean-up
+
+
+@pytest.mark.parametrize(
+    ("f", "left"),
+    [
+        (lambda x: x * 1 + 0, []),
+        (lambda x: 1.0 * x / 1 - 0.0, []),
+        (lambda x: x * np.ones(3), []),
+        (lambda x: x * np.full((2, 3), 2.0), ["multiply"]),
+        (lambda x: x**1, []),
+        (lambda x: np.negative(-x), []),
+        (lambda x: 2 * (4 * x), ["multiply"]),
+        (lambda x: x.T.T, []),
+        (lambda x: x.reshape(6).reshape(3, 2), ["reshape"]),
+        (lambda x: x.reshape(6).reshape(2, 3), []),
+        (lambda x: np.transpose(np.transpose(x[None], (1, 2, 0)), (2, 0, 1)), ["getitem"]),
+        (lambda x: np.sum(np.broadcast_to(x, (5, 2, 3)), axis=0), ["multiply"]),
+        (lambda x: np.where(np.ones(3, bool), x, 0.0), []),
+        (lambda x: np.real(np.conjugate(x)), []),
+    ],
+)
+def test_what_does_nothing_goes(f: Any, left: list[str]) -> None:
+    assert after(f, X) == left
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.ones((4, 1, 1)) * x,  # another shape
+        lambda x: np.float32(1) * np.float64(1) * x.astype(np.float32) * np.ones(3),  # another dtype
+        lambda x: x.reshape(6, order="F"),
+        lambda x: np.sum(np.broadcast_to(x, (5, 2, 3)), axis=1),
+        lambda x: 0.1 * (3 * x),  # would round otherwise
+    ],
+)
+def test_what_does_something_stays(f: Any) -> None:
+    assert after(f, X)
+
+
+def test_names_stay_with_their_values() -> None:
+    def net(x: Any, w: Any) -> Any:
+        h = (x @ w) * 1
+        return np.sum(h)
+
+    tape = optimised(gradient_tape(net, X, X.T, wrt=[1]))
+    assert {r.name for r in tape.records} >= {"h", "loss", "grad_w"}
+
+
+def test_frozen_reads_stay_noted() -> None:
+    tape = trace(lambda x: x * 2 if x.sum() > 0 else x, X)
+    assert [what for _, what in optimised(tape).reads] == ["bool"]
+
+
+# The gradient as a tape
+
+
+def test_a_gradient_tape_gives_value_and_gradients_at_other_values() -> None:
+    def loss(w: Any, b: Any) -> Any:
+        return np.sum(np.tanh(X @ w + b) ** 2)
+
+    rng = np.random.default_rng(0)
+    w, b = rng.normal(size=(3, 4)), rng.normal(size=4)
+    tape = gradient_tape(loss, np.ones((3, 4)), np.ones(4), wrt=(1, 0))
+    value, grads = tg.value_and_grad(loss, (1, 0))(w, b)
+    for got, want in zip(tape(w, b), (value, *grads), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-14)
+
+
+def test_an_unused_argument_has_gradient_zero() -> None:
+    tape = gradient_tape(lambda w, b: np.sum(w), np.ones(3), np.ones(2), wrt=(0, 1))
+    np.testing.assert_array_equal(tape(np.ones(3), np.ones(2))[2], [0, 0])
