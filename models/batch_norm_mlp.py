@@ -65,7 +65,7 @@ def init(rng: np.random.Generator, n_in: int, n_hidden: int, n_out: int, dtype: 
 def example(rng: np.random.Generator, dtype: Any = np.float64) -> tuple[dict[str, Array], Array, Array]:
     """Parameters, x [batch, in] and classes y [batch], of random sizes."""
     n_in, n_hidden, n_out, above = different_sizes(rng, 4, low=2)
-    batch = above + 6  # of two or three samples hardly anything is left when mean and variance are taken out
+    batch = above + 7  # of two or three samples hardly anything is left when mean and variance are taken out
     x = rng.standard_normal((batch, n_in)).astype(dtype)
     return init(rng, n_in, n_hidden, n_out, dtype), x, rng.integers(n_out, size=batch)
 
