@@ -19,8 +19,8 @@ with the params as Tensors: `by_tape` does that, `by_hand` calls the model's own
 one of the two, or with both and a comparison at each step.
 
 What a model can do besides is a keyword of its `forward`: a generator for the masks of dropout, the running statistics
-of batch norm. `loss` and `manual_gradients` learn of it through the values alone. Among these may then be things
-without a gradient, such as the masks; they are plain arrays.
+of batch norm. `loss` and `manual_gradients` learn of it through the values alone. Among these may be things without a
+gradient, such as masks: they are plain arrays, and `by_tape` leaves them out.
 
 A regression predicts ``pred``, and ``y`` has its shape. A classifier predicts ``logits`` [batch, classes], and ``y`` is
 the number of the right class for each sample. `example` draws sizes that differ from each other, so that no sum over
