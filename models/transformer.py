@@ -77,12 +77,11 @@ def init(
     rng: np.random.Generator,
     symbols: int,
     steps: int,
+    width: int,
     heads: int,
     size: int,
     hidden: int,
     dtype: Any = np.float64,
-    *,
-    width: int | None = None,
 ) -> dict[str, Array]:
     """Normal weights with variance 1 / fan-in, 2 / fan-in before the ReLU; gains 1, biases 0.
 
@@ -90,14 +89,13 @@ def init(
     ----------
     steps
         The longest sequence it can read: there is a row of ``pos`` for each step.
-    heads, size
-        Of the attention, and the numbers in the query, key and value of one head.
-    hidden
-        Entries of the layer with the ReLU.
     width
-        Of the vector that stands for a symbol; heads * size if not given.
+        Of the vector that stands for a symbol and its place.
+    heads, size
+        Of the attention, and the numbers in the query, key and value of one head; usually heads * size is width.
+    hidden
+        Entries of the layer with the ReLU; usually a few times width.
     """
-    width = heads * size if width is None else width
     params: dict[str, Array] = {
         "embed": rng.standard_normal((symbols, width)),
         "pos": rng.standard_normal((steps, width)) / 2,
@@ -120,7 +118,7 @@ def example(rng: np.random.Generator, dtype: Any = np.float64) -> tuple[dict[str
     """Parameters, sequences x and what comes next y, both [batch, steps], of random sizes."""
     batch, steps, symbols, heads, size = different_sizes(rng, 5, high=6)
     hidden, width = different_sizes(rng, 2, low=7, high=12)  # of fewer numbers standardising leaves next to nothing
-    params = init(rng, symbols, steps, heads, size, hidden, dtype, width=width)
+    params = init(rng, symbols, steps, width, heads, size, hidden, dtype)
     x, y = rng.integers(symbols, size=(2, batch, steps))
     return params, x, y
 
@@ -151,7 +149,7 @@ def forward(params: Values, x: Any) -> Values:
 
     Examples
     --------
-    >>> params = init(np.random.default_rng(0), symbols=5, steps=3, heads=2, size=4, hidden=6)
+    >>> params = init(np.random.default_rng(0), symbols=5, steps=3, width=8, heads=2, size=4, hidden=6)
     >>> values = forward(params, np.array([[4, 0, 2]]))
     >>> values["z0"].shape, values["mixed"].shape, values["logits"].shape
     ((3, 8), (1, 2, 3, 4), (1, 3, 5))
