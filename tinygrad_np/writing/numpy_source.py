@@ -145,11 +145,11 @@ class _Writer:
         signature = f"def {self.name}({', '.join([*arguments, *extra])}):"
         lines = wrapped(signature, "")
         lines += self._docstring(arguments) + body
-        head = _imports(self.helpers.imports)
         constants = ["\n".join(self.helpers.constants)] if self.helpers.constants else []
-        parts = [head, *self.helpers.functions, "\n".join(lines)]
-        parts[:1] = ["\n\n".join([head, *constants])]
-        return "\n\n\n".join(parts) + "\n"
+        definitions = [*self.helpers.functions, "\n".join(lines)]
+        head = _imports(self.helpers.imports, any("np." in text for text in (*constants, *definitions)))
+        parts = ["\n\n".join(filter(None, [head, *constants])), *definitions]
+        return "\n\n\n".join(filter(None, parts)) + "\n"
 
     def _fresh(self, wished: str) -> str:
         base = name = "".join(c if c.isalnum() or c == "_" else "_" for c in wished) or "x"
@@ -279,9 +279,9 @@ class _Writer:
         return [f'{INDENT}"""{lines[0]}', *(f"{INDENT}{line}".rstrip() for line in lines[1:]), f'{INDENT}"""']
 
 
-def _imports(wanted: Iterable[tuple[str, str]]) -> str:
+def _imports(wanted: Iterable[tuple[str, str]], numpy: bool) -> str:
     """The import lines, the standard library's first."""
-    lines: dict[bool, list[str]] = {True: [], False: ["import numpy as np"]}
+    lines: dict[bool, list[str]] = {True: [], False: ["import numpy as np"] if numpy else []}
     for home, what in wanted:
         own = (home or what).split(".")[0].split(" ")[0] in sys.stdlib_module_names
         lines[own].append(f"from {home} import {what}" if home else f"import {what}")
