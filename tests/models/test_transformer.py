@@ -25,6 +25,14 @@ def test_nothing_is_seen_of_what_comes_later() -> None:
         assert moved[t:].all()
 
 
+def test_the_order_of_what_came_before_is_seen_by_its_places_alone() -> None:
+    params = init(np.random.default_rng(0), 5, 6, 8, 2, 4, 7)
+    blind = params | {"pos": np.zeros_like(params["pos"])}
+    last, last_blind = (forward(p, np.array([[0, 1, 2, 4], [2, 0, 1, 4]]))["logits"][:, -1] for p in (params, blind))
+    assert np.abs(last[0] - last[1]).max() > 1e-3
+    np.testing.assert_allclose(last_blind[0], last_blind[1], rtol=1e-12)
+
+
 def test_its_parts_are_the_ops() -> None:
     values = forward(PARAMS, X)
     theirs = scaled_dot_product_attention(values["q"], values["k"], values["v"], is_causal=True)
