@@ -154,15 +154,22 @@ def manual_gradients(params: Values, x: Any, y: Any, values: Values | None = Non
     g_gamma = (g_z * h_hat).sum(axis=0)      # z = h_hat gamma + beta:   de/dgamma  = sum of de/dz h_hat
     g_beta = g_z.sum(axis=0)                 #                           de/dbeta   = sum of de/dz
     g_h_hat = g_z * params["gamma"]          #                           de/dh_hat  = de/dz gamma
-    g_centred = g_h_hat / deviation          # h_hat = centred / deviation, above the line
-    if "running_mean" in values:             # evaluation, h = centred + a constant
-        grads, g_h = {}, g_centred           #                           de/dh      = de/dcentred
+    # h_hat = centred / deviation, above the line:  de/dcentred = de/dh_hat / deviation
+    g_centred = g_h_hat / deviation
+    if "running_mean" in values:
+        # evaluation, centred = h - a constant:     de/dh = de/dcentred
+        grads, g_h = {}, g_centred
     else:
-        g_deviation = -(g_h_hat * h_hat).sum(axis=0) / deviation     # below it: -sum of de/dh_hat h_hat / deviation
-        g_variance = g_deviation / (2 * deviation)                   # deviation = sqrt(variance + EPS)
-        g_centred = g_centred + g_variance * 2 * centred / batch     # variance = mean of centred^2
-        g_mean = -g_centred.sum(axis=0)                              # centred = h - mean
-        g_h = g_centred + g_mean / batch                             # h itself, and mean = mean of h
+        # and below it:                             de/ddeviation = -sum of de/dh_hat h_hat / deviation
+        g_deviation = -(g_h_hat * h_hat).sum(axis=0) / deviation
+        # deviation = sqrt(variance + EPS):         de/dvariance = de/ddeviation / (2 deviation)
+        g_variance = g_deviation / (2 * deviation)
+        # variance = mean of centred^2:             de/dcentred grows by de/dvariance 2 centred / batch
+        g_centred = g_centred + g_variance * 2 * centred / batch
+        # centred = h - mean:                       de/dmean = -sum of de/dcentred
+        g_mean = -g_centred.sum(axis=0)
+        # h in centred, and in mean = mean of h:    de/dh = de/dcentred + de/dmean / batch
+        g_h = g_centred + g_mean / batch
         grads = {"deviation": g_deviation, "variance": g_variance, "mean": g_mean}
     g_w1 = x.T @ g_h                         # h = x w1:                 de/dw1     = x' de/dh
     # fmt: on

@@ -111,25 +111,30 @@ def manual_gradients(params: Values, x: Any, y: Any, values: Values | None = Non
     g_logits = (softmax(logits) - one_hot(y, logits)) / len(x)  # de/dlogits = (softmax(logits) - [i = y]) / batch
     g_out = g_logits @ params["w4"].T            # logits = out w4 + b4:        de/dout    = de/dlogits w4'
     g_w4 = out.T @ g_logits                      #                              de/dw4     = out' de/dlogits
-    g_b4 = g_logits.sum(axis=0)                  #                              de/db4     = sum over the batch
+    g_b4 = g_logits.sum(axis=0)                  #                              de/db4     = sum of de/dlogits
     g_branch = g_out                             # out = h + branch:            de/dbranch = de/dout, as is
     g_z_relu = g_branch @ params["w3"].T         # branch = z_relu w3 + b3:     de/dz_relu = de/dbranch w3'
     g_w3 = z_relu.T @ g_branch                   #                              de/dw3     = z_relu' de/dbranch
-    g_b3 = g_branch.sum(axis=0)                  #                              de/db3     = sum over the batch
+    g_b3 = g_branch.sum(axis=0)                  #                              de/db3     = sum of de/dbranch
     g_z = g_z_relu * (z > 0)                     # z_relu = max(z, 0):          de/dz      = de/dz_relu where z > 0
     g_normed = g_z @ params["w2"].T              # z = normed w2 + b2:          de/dnormed = de/dz w2'
     g_w2 = normed.T @ g_z                        #                              de/dw2     = normed' de/dz
-    g_b2 = g_z.sum(axis=0)                       #                              de/db2     = sum over the batch
-    g_gamma = (g_normed * h_hat).sum(axis=0)     # normed = h_hat gamma + beta: de/dgamma  = sum over the batch
-    g_beta = g_normed.sum(axis=0)                #                              de/dbeta   = sum over the batch
+    g_b2 = g_z.sum(axis=0)                       #                              de/db2     = sum of de/dz
+    g_gamma = (g_normed * h_hat).sum(axis=0)     # normed = h_hat gamma + beta: de/dgamma  = sum of de/dnormed h_hat
+    g_beta = g_normed.sum(axis=0)                #                              de/dbeta   = sum of de/dnormed
     g_h_hat = g_normed * params["gamma"]         #                              de/dh_hat  = de/dnormed gamma
-    g_deviation = -row_sum(g_h_hat * h_hat) / deviation                       # h_hat = centred / deviation
-    g_variance = g_deviation / (2 * deviation)                                # deviation = sqrt(variance + EPS)
-    g_centred = g_h_hat / deviation + g_variance * 2 * centred / width        # both lines, variance = mean of centred^2
-    g_mean = -row_sum(g_centred)                                              # centred = h - mean
-    g_h = g_out + g_centred + g_mean / width                                  # out, centred, mean = mean of h
+    # h_hat = centred / deviation, below the line: de/ddeviation = -sum over the row of de/dh_hat h_hat / deviation
+    g_deviation = -row_sum(g_h_hat * h_hat) / deviation
+    # deviation = sqrt(variance + EPS):            de/dvariance = de/ddeviation / (2 deviation)
+    g_variance = g_deviation / (2 * deviation)
+    # above it, and variance = mean of centred^2:  de/dcentred = de/dh_hat / deviation + de/dvariance 2 centred / width
+    g_centred = g_h_hat / deviation + g_variance * 2 * centred / width
+    # centred = h - mean:                          de/dmean = -sum over the row of de/dcentred
+    g_mean = -row_sum(g_centred)
+    # h in out, in centred, in mean = mean of h:   de/dh = de/dout + de/dcentred + de/dmean / width
+    g_h = g_out + g_centred + g_mean / width
     g_w1 = x.T @ g_h                             # h = x w1 + b1:               de/dw1     = x' de/dh
-    g_b1 = g_h.sum(axis=0)                       #                              de/db1     = sum over the batch
+    g_b1 = g_h.sum(axis=0)                       #                              de/db1     = sum of de/dh
     return {
         "logits": g_logits, "w4": g_w4, "b4": g_b4, "out": g_out,
         "branch": g_branch, "w3": g_w3, "b3": g_b3, "z_relu": g_z_relu,
