@@ -40,7 +40,7 @@ import numpy as np
 from tinygrad_np import cross_entropy, relu
 
 from ._descent import Array, Values
-from ._shared import different_sizes, one_hot, rows, softmax
+from ._shared import one_hot, rows, softmax
 
 __all__ = ["example", "forward", "init", "loss", "manual_gradients"]
 
@@ -57,7 +57,7 @@ def init(
     k: int = 3,
     dtype: Any = np.float64,
 ) -> dict[str, Array]:
-    """Filters with variance 2 / fan-in, which ReLU halves again; biases 0.
+    """Normal weights with variance 2 / fan-in before a ReLU, which halves it, else 1 / fan-in; biases 0.
 
     Parameters
     ----------
@@ -77,18 +77,18 @@ def init(
         raise ValueError(f"a convnet takes an even height and width and an odd k; got {height}, {width} and {k}")
     f1, f2 = filters
     n_flat = height // 2 * (width // 2) * f2
-    shapes = {"w1": (k, k, n_in, f1), "w2": (k, k, f1, f2), "w3": (n_flat, n_out)}
     params = {}
-    for name, shape in shapes.items():
-        scale = np.sqrt((2 if name != "w3" else 1) / np.prod(shape[:-1]))
-        params[name] = (rng.standard_normal(shape) * scale).astype(dtype)
-        params[name.replace("w", "b")] = np.zeros(shape[-1], dtype)
+    for layer, (fan_in, shape, gain) in enumerate(
+        [(k * k * n_in, (k, k, n_in, f1), 2), (k * k * f1, (k, k, f1, f2), 2), (n_flat, (n_flat, n_out), 1)], 1
+    ):
+        params[f"w{layer}"] = (rng.standard_normal(shape) * np.sqrt(gain / fan_in)).astype(dtype)
+        params[f"b{layer}"] = np.zeros(shape[-1], dtype)
     return params
 
 
 def example(rng: np.random.Generator, dtype: Any = np.float64) -> tuple[dict[str, Array], Array, Array]:
     """Parameters, images x [batch, height, width, channels] and classes y [batch], of random sizes."""
-    batch, n_in, f1, f2, n_out = different_sizes(rng, 5)
+    batch, n_in, f1, f2, n_out = rng.permutation([1, 3, 5, 7, 9]).tolist()
     height, width = rng.permutation([2, 4, 6])[:2].tolist()
     params = init(rng, height, width, n_in, (f1, f2), n_out, k=int(rng.choice([1, 3])), dtype=dtype)
     for name in ("b1", "b2"):  # with zeros, and zeros around the image, ReLUs would stand at their kink

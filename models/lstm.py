@@ -137,8 +137,8 @@ def manual_gradients(params: Values, x: Any, y: Any, values: Values | None = Non
     values = forward(params, x) if values is None else values
     found, p, states, logits = (values[name] for name in ("found", "p", "states", "logits"))
     wx, wh, wy = params["wx"], params["wh"], params["wy"]
-    g_p, g_embed, g = np.empty_like(p), np.zeros_like(params["embed"]), {}
-    zero = np.zeros_like(states[:, 0])
+    g_p, g_embed, zero = np.empty_like(p), np.zeros_like(params["embed"]), np.zeros_like(states[:, 0])
+    g: dict[str, Array] = {}
 
     # fmt: off
     g_logits = (softmax(logits) - one_hot(y, logits)) / y.size  # de/dlogits = (softmax(logits) - [i = y]) / count

@@ -107,7 +107,8 @@ def manual_gradients(params: Values, x: Any, y: Any, values: Values | None = Non
     values = forward(params, x) if values is None else values
     p, states, logits = values["p"], values["states"], values["logits"]
     wh, wy = params["wh"], params["wy"]
-    g_p, g_wx, g = np.empty_like(p), np.zeros_like(params["wx"]), {}
+    g_p, g_wx = np.empty_like(p), np.zeros_like(params["wx"])
+    g: dict[str, Array] = {}
 
     # fmt: off
     g_logits = (softmax(logits) - one_hot(y, logits)) / y.size  # de/dlogits = (softmax(logits) - [i = y]) / count
