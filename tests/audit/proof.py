@@ -4,7 +4,8 @@
 the gradient that was applied (`"lr"`), or, after `=`, an expression that is that gradient; `loop`, the start of the
 header of the loop whose body is one iteration (default: the first loop; `none` or no loop: the whole function);
 `start`, the statement after which a function without a loop begins to compute; `kink`, that the inputs sit on a kink
-on purpose, so they are moved off it first; `fix`, what to put in place of the labelled statement, one for each label
+on purpose, so they are moved off it first; `iterations`, how many to look at (2; with momentum a step is the gradient
+in the first only); `fix`, what to put in place of the labelled statement, one for each label
 (empty where a single replacement cannot repair: an early update has to move), or a dict from the starts of lines to
 what to put in place of those lines (an accumulator has to move into the loop).
 In an expression, `result` is what a function without a loop returns.
@@ -137,7 +138,7 @@ def run(case: Case, code: Any, iteration: int, moved: str = "", by: Any = 0.0) -
                 answer[name] = (starts[name], np.array(applied, dtype=float))
             raise Stop
 
-    module = types.ModuleType("proof")
+    module = sys.modules["under_proof"] = types.ModuleType("under_proof")  # where dataclasses look for it
     module.__dict__.update(__start__=start, __end__=end)
     exec(code, module.__dict__)
     function, arguments = bind(module, case.name)
@@ -146,11 +147,11 @@ def run(case: Case, code: Any, iteration: int, moved: str = "", by: Any = 0.0) -
     return answer or None
 
 
-def errors(case: Case, fix: int | None, iterations: tuple[int, ...] = (0, 1)) -> dict[str, float]:
+def errors(case: Case, fix: int | None) -> dict[str, float]:
     """Relative error of the applied gradient along a random direction, for each parameter and iteration."""
     code = compile(instrument(source(case, fix), case), str(case.path), "exec")
     found: dict[str, float] = {}
-    for iteration in iterations:
+    for iteration in range(case.facts.get("iterations", 2)):
         here = run(case, code, iteration)
         if here is None:
             assert iteration, f"{case}: no iteration was seen"

@@ -82,6 +82,7 @@ def load(path: Path) -> Any:
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module  # where dataclasses and pickles look for it
     spec.loader.exec_module(module)
     return module
 

@@ -18,7 +18,7 @@ def test_label(case: Case) -> None:
 
 def test_names_are_unique_and_every_fact_has_a_reader() -> None:
     assert max(Counter(str(c) for c in CASES).values()) == 1
-    known = {"loss", "parameters", "loop", "start", "kink", "fix"}
+    known = {"loss", "parameters", "loop", "start", "kink", "iterations", "fix"}
     for case in CASES:
         assert set(case.facts) <= known, case
         assert bool(case.labels) == ("fix" in case.facts), case
