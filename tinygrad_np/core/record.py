@@ -50,13 +50,14 @@ FREED: Any = _Mark("FREED")
 class Notes:
     """What only few records have."""
 
-    __slots__ = ("changed", "checksums", "hooks", "name", "origin", "owner", "scope")
+    __slots__ = ("changed", "checksums", "hooks", "name", "origin", "owner", "primal", "scope")
 
     def __init__(self, name: str | None = None, scope: str = "") -> None:
         self.name, self.scope = name, scope
         self.owner: Any = None  # weak reference to the Tensor whose .grad a backward pass fills
         self.hooks: list[Any] = []
-        self.origin: Any = None  # in a recorded backward pass: (record, argument) whose rule made this
+        # In a recorded backward pass: (record, argument) whose rule made this, and the record whose cotangent it is.
+        self.origin = self.primal = None  # type: Any
         self.changed = 0  # clock at the last write to the data; 0: never
         self.checksums: tuple[int | None, ...] = ()
 

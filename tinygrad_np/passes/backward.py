@@ -36,12 +36,13 @@ def gradient_tape(f: Callable[..., Any], *args: Any, wrt: Sequence[int]) -> Tape
         return (value, *gradients)
 
     value_and_gradients.__wrapped__ = f  # type: ignore[attr-defined]
-    with switch(observers=(*current().observers, _name)):
+    with switch(observers=(*current().observers, _Namer())):
         tape = trace(value_and_gradients, *_named(f, args))
     for i, r in zip(wrt, tape.outputs[1:], strict=True):
         name = tape.inputs[i].name
         if name and r.primitive is not None:
             r.note().name = f"grad_{name}"
+            r.note().primal = tape.inputs[i]
     return tape
 
 
@@ -54,13 +55,22 @@ def _named(f: Callable[..., Any], args: Sequence[Any]) -> list[Tensor]:
     ]
 
 
-def _name(r: Record, g: Any, contributions: Sequence[tuple[int, Any]]) -> None:
-    for i, c in contributions:
-        made = c._record if type(c) is Tensor else None
-        if made is not None and made.primitive is not None and made.note().origin is None:
-            made.note().origin = (r, i)
-    arrived = g._record if type(g) is Tensor else None
-    if r.name and arrived is not None and arrived.primitive is not None and arrived.seq < r.seq:
-        note = arrived.note()
-        if note.name is None:
-            note.name = f"grad_{r.name}"
+class _Namer:
+    """Sees each step of the sweep, names the cotangent that arrives and says of what is made whose rule made it."""
+
+    def __init__(self) -> None:
+        self.call: Any = None  # of the user's program, that the record before this one came from
+
+    def __call__(self, r: Record, g: Any, contributions: Sequence[tuple[int, Any]]) -> None:
+        for i, c in contributions:
+            made = c._record if type(c) is Tensor else None
+            if made is not None and made.primitive is not None and made.note().origin is None:
+                made.note().origin = (r, i)
+        inner = r.code is not None and (r.code, r.lasti) == self.call  # not the result of that call
+        self.call = (r.code, r.lasti)
+        arrived = g._record if type(g) is Tensor else None
+        if inner or not r.name or arrived is None or arrived.primitive is None or arrived.seq > r.seq:
+            return
+        if arrived.notes is None or arrived.notes.name is None:
+            arrived.note().name = f"grad_{r.name}"
+            arrived.note().primal = r

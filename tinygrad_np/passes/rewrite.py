@@ -32,7 +32,7 @@ def made(primitive: Primitive, inputs: Sequence[Any], params: Any, like: Record,
     r.notes = None
     if like.notes is not None:
         r.notes = Notes(like.notes.name, like.notes.scope)
-        r.notes.origin = like.notes.origin
+        r.notes.origin, r.notes.primal = like.notes.origin, like.notes.primal
     for name, value in changes.items():
         setattr(r, name, value)
     return r
@@ -52,6 +52,9 @@ def rebuilt(tape: Tape, change: Callable[[Record, Inputs], Any]) -> Tape:
         change_to = change(r, inputs)
         new = [made(r.primitive, inputs, r.params, r)] if change_to is None else change_to  # type: ignore[arg-type]  # no leaf
         if isinstance(new, list):
+            for n in new:
+                if n.notes is not None and n.notes.primal is not None:
+                    n.notes.primal = became.get(n.notes.primal, n.notes.primal)
             records += new
             mine.update(new)
             became[r] = new[-1]
@@ -59,7 +62,9 @@ def rebuilt(tape: Tape, change: Callable[[Record, Inputs], Any]) -> Tape:
         became[r] = new
         if new in mine and r.name is not None and new.name is None:
             new.note().name = r.name
-            new.note().origin = r.notes.origin if r.notes is not None else None
+            if r.notes is not None:
+                new.note().origin = r.notes.origin
+                new.note().primal = became.get(r.notes.primal, r.notes.primal)
     return Tape(
         tape.inputs,
         records,

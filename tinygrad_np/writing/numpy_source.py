@@ -8,9 +8,7 @@ import inspect
 import keyword
 import sys
 import textwrap
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import zip_longest
 from typing import Any
 
 from ..core.record import Record
@@ -21,7 +19,8 @@ from ..passes.rewrite import constants_of
 from .helpers import Helpers
 from .layout import WIDTH, text_of, wrapped
 from .literals import WriteError, is_short, literal
-from .notation import appearances, expression
+from .notation import expression
+from .statements import Statements, is_backward, rule_of
 
 __all__ = ["outside", "to_numpy", "write"]
 
@@ -110,21 +109,11 @@ class _Writer:
         self.taken = {"np", name, *keyword.kwlist, *dir(builtins)}
         self.helpers = Helpers(self.taken)
         self.names: dict[Record, str] = {}
-        self.named = _named(tape)
+        self.statements = Statements(tape)
+        self.named, self.readers = self.statements.named, self.statements.readers
         self.extra: list[tuple[str, Any]] = []  # what is too large to be written, or random: arguments too
-        self.uses: Counter[Record] = Counter(p for r in tape.records for p in self._written(r))
-        self.uses.update(tape.outputs)
-        self.readers: dict[Record, list[Record]] = {}
-        for r in tape.records:
-            for p in r.inputs:
-                self.readers.setdefault(p, []).append(r)  # type: ignore[arg-type]  # None is never asked for
         self.expressions: dict[Record, ast.expr] = {}
         self._refuse()
-
-    @staticmethod
-    def _written(r: Record) -> list[Record]:
-        counts = appearances(r)
-        return [p for i, p in enumerate(r.inputs) if p is not None for _ in range(counts[i])]
 
     def _refuse(self) -> None:
         fixed = set(self.tape.constants)
@@ -195,11 +184,6 @@ class _Writer:
 
     def _body(self) -> list[str]:
         """Statements, forward and backward; what is short and needed once goes into the expression that needs it."""
-        stated: set[Record] = set(self.tape.outputs)
-        for r in self.tape.records:
-            wanted = r in self.named or r.dtype is None
-            if wanted or (self.uses[r] > 1 and not self._cheap(r)):
-                stated.add(r)
         lines: list[str] = []
         backward = False
         for r in self.tape.records:
@@ -207,10 +191,10 @@ class _Writer:
                 continue
             value = self._expression(r)
             text = text_of(value)
-            if r not in stated and len(text) <= SHORT and not self._confuses(r, value):
+            if r not in self.statements.chosen and len(text) <= SHORT and not self._confuses(r, value):
                 self.expressions[r] = value
                 continue
-            if not backward and _is_backward(r):
+            if not backward and is_backward(r):
                 backward = True
                 lines += ["", f"{INDENT}# Backward"] if self.comments else []
             if r.dtype is None:
@@ -230,17 +214,9 @@ class _Writer:
         """Whether this product would stand unbracketed in another kind of product, ``a * b @ c``."""
         if not (isinstance(value, ast.BinOp) and isinstance(value.op, PRODUCTS)):
             return False
-        readers = (PRODUCT_NAMES.get(s.primitive.name) for s in self.readers[r])  # type: ignore[union-attr]  # no leaf
-        return any(
-            op is not None and op is not type(value.op) and ast.MatMult in (op, type(value.op)) for op in readers
-        )
-
-    def _cheap(self, r: Record) -> bool:
-        """Whether writing it twice is what a person would do: a view, or one operation on two names."""
-        if r.primitive.name in ("transpose", "item", "alias"):  # type: ignore[union-attr]  # no leaf
-            return True
-        plain = all(p is None or p in self.names or p in self.tape.inputs or p in self.named for p in r.inputs)
-        return plain and self.uses[r] <= 3 and r.primitive.name in ("add", "subtract", "negative", "greater")  # type: ignore[union-attr]
+        readers = {PRODUCT_NAMES.get(s.primitive.name) for s in self.readers.get(r, ())}  # type: ignore[union-attr]
+        kind = type(value.op)
+        return any(op is not None and op is not kind and ast.MatMult in (op, kind) for op in readers)
 
     def _operand(self, r: Record) -> ast.expr:
         return ast.Name(self.names[r], ast.Load()) if r in self.names else self.expressions[r]
@@ -255,10 +231,11 @@ class _Writer:
             raise WriteError(f"{r.primitive.name} ({r.where}): {reason}") from None  # type: ignore[union-attr]
 
     def _comment(self, r: Record) -> str:
-        origin = r.notes.origin if r.notes is not None else None
+        origin = rule_of(r)
         if origin is None:
-            return "" if _is_backward(r) else r.where
+            return "" if is_backward(r) else r.where
         of, i = origin
+        assert of.primitive is not None  # a leaf has no rule
         names = of.primitive.names
         which = names[i] if i < len(names) and not of.primitive.variadic else f"argument {i}"
         return f"rule of {of.primitive.name} for {which}" + (f", {of.where}" if of.where else "")
@@ -289,21 +266,5 @@ def _imports(wanted: Iterable[tuple[str, str]], numpy: bool) -> str:
     return "\n\n".join("\n".join(b) for b in blocks)
 
 
-def _named(tape: Tape) -> dict[Record, str]:
-    """The names of records. Of all that one call ran, the last is what was assigned."""
-    found = {}
-    for r, then in zip_longest(tape.records, tape.records[1:]):
-        explicit = r.notes is not None and r.notes.name is not None
-        inner = then is not None and then.code is r.code and then.lasti == r.lasti
-        name = r.name
-        if name is not None and (explicit or not inner):
-            found[r] = name
-    return found
-
-
 def _kind(r: Record) -> str:
     return f"{r.dtype}{list(r.shape)}" if r.dtype is not None else "several arrays"
-
-
-def _is_backward(r: Record) -> bool:
-    return (r.notes is not None and r.notes.origin is not None) or bool(r.name and r.name.startswith("grad_"))
