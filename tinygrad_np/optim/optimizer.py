@@ -48,12 +48,12 @@ class Optimizer:
     """
 
     def __init__(self, params: Any, **options: Any) -> None:
-        self._names, self._tensors = parameters(params, type(self).__name__)
+        self._names, self.tensors = parameters(params, type(self).__name__)
         self._options = tuple(options)
         for name, value in options.items():
             setattr(self, name, value)
         self.initial_lr = self.lr
-        self.state: list[State] = [{} for _ in self._tensors]
+        self.state: list[State] = [{} for _ in self.tensors]
         self._memory: dict[Any, tuple[Array, Array]] = {}
 
     @property
@@ -72,8 +72,8 @@ class Optimizer:
         TypeError, ValueError
             If a ``.grad`` has not the dtype or shape of its parameter. No parameter is changed then.
         """
-        grads = [gradient_of(name, t) for name, t in zip(self._names, self._tensors, strict=True)]
-        for t, g, state in zip(self._tensors, grads, self.state, strict=True):
+        grads = [gradient_of(name, t) for name, t in zip(self._names, self.tensors, strict=True)]
+        for t, g, state in zip(self.tensors, grads, self.state, strict=True):
             if g is not None:
                 p = t.data
                 self._update(p, g, state)
@@ -81,7 +81,7 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
-        for t in self._tensors:
+        for t in self.tensors:
             t.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:
@@ -105,10 +105,10 @@ class Optimizer:
         options, states = state_dict["options"], state_dict["state"]
         if state_dict["kind"] != kind or set(options) != set(self._options):
             raise ValueError(f"this is the state of {state_dict['kind']} with {', '.join(options)}, not of {kind}")
-        if len(states) != len(self._tensors):
-            raise ValueError(f"a state of {len(states)} parameters is no state of these {len(self._tensors)}")
-        loaded = type(self)(self._tensors, **options)
-        for i, (t, given) in enumerate(zip(self._tensors, states, strict=True)):
+        if len(states) != len(self.tensors):
+            raise ValueError(f"a state of {len(states)} parameters is no state of these {len(self.tensors)}")
+        loaded = type(self)(self.tensors, **options)
+        for i, (t, given) in enumerate(zip(self.tensors, states, strict=True)):
             mine = loaded._fresh(t.data) if given else {}
             found, needed = ({k: (a.dtype, a.shape) for k, a in s.items()} for s in (given, mine))
             if found != needed:
@@ -124,7 +124,7 @@ class Optimizer:
 
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._options)
-        return f"{type(self).__name__}({len(self._tensors)} parameters, {options})"
+        return f"{type(self).__name__}({len(self.tensors)} parameters, {options})"
 
     # What an optimiser of its own gives, and what it has to work with
 

@@ -1,0 +1,459 @@
+"""Checkpoints: what comes back, what is refused without harm, and runs that are killed and go on."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_np import Tensor, optim, train
+
+ROOT = Path(__file__).parents[1]
+
+
+class Run:
+    """All that a checkpoint holds, from a seed."""
+
+    def __init__(self, seed: int = 0, dtype: Any = np.float64, hidden: int = 4, bits: Any = np.random.PCG64) -> None:
+        self.rng = np.random.Generator(bits(seed))
+        self.params = {
+            "layers": [{"w": Tensor(np.asfortranarray(self.rng.normal(size=(3, hidden)), dtype), True)}],
+            "b": Tensor(np.asarray(self.rng.normal(), dtype), True),
+            "mean": self.rng.normal(size=(0, 2)),
+            "z": Tensor(self.rng.normal(size=2) * 1j, True),
+        }
+        self.tensors = [self.params["layers"][0]["w"], self.params["b"], self.params["z"]]
+        self.optimizer: optim.Optimizer = optim.Adam(self.tensors, lr=0.1 + seed)
+        self.schedule: optim.LRScheduler = optim.StepLR(self.optimizer, 3)
+
+    def train(self, steps: int = 4) -> Run:
+        for _ in range(steps):
+            self.optimizer.zero_grad()
+            for t in self.tensors[: 1 if self.rng.random() < 0.3 else 3]:
+                t.grad = np.asarray(self.rng.normal(size=t.shape), t.dtype)
+            self.optimizer.step()
+            self.schedule.step()
+        return self
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        return {"optimizer": self.optimizer, "schedule": self.schedule, "rng": self.rng}
+
+    def save(self, path: Any, **more: Any) -> None:
+        train.save(path, self.params, **self.parts, **more)
+
+    def load(self, path: Any) -> Any:
+        return train.load(path, self.params, **self.parts)
+
+    def snapshot(self) -> str:
+        """Everything, to the bit."""
+        state = self.optimizer.state_dict()
+        arrays = [
+            *(t.data for t in self.tensors),
+            self.params["mean"],
+            *(a for s in state["state"] for a in s.values()),
+        ]
+        bits = [(a.shape, str(a.dtype), a.tobytes().hex()) for a in arrays]
+        return repr((bits, state["options"], self.schedule.state_dict(), self.rng.bit_generator.state))
+
+
+BITS = ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"]
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_what_is_saved_comes_back_and_goes_on_to_the_bit(bits: str, tmp_path: Path) -> None:
+    kind = getattr(np.random, bits)
+    one, other = Run(0, bits=kind).train(), Run(1, bits=kind).train(2)
+    other.rng.integers(9, dtype=np.uint32)  # half of a draw stays behind in the generator
+    one.rng.integers(9, dtype=np.uint32)
+    one.save(tmp_path / "net", epoch=7, history=train.History({"loss": [0.1 + 0.2, float("nan")]}))
+    arrays = [t.data for t in other.tensors]
+    loaded = other.load(tmp_path / "net")
+    assert loaded.epoch == 7
+    np.testing.assert_array_equal(loaded.history["loss"], [0.1 + 0.2, np.nan])
+    assert all(t.data is a for t, a in zip(other.tensors, arrays, strict=True))
+    assert other.snapshot() == one.snapshot()
+    assert other.train(9).snapshot() == one.train(9).snapshot()
+
+
+def test_it_is_an_ordinary_npz_with_readable_names(tmp_path: Path) -> None:
+    run = Run().train()
+    run.save(tmp_path / "net.npz")
+    with np.load(tmp_path / "net.npz", allow_pickle=False) as file:
+        np.testing.assert_array_equal(file["params['layers'][0]['w']"], run.tensors[0].data)
+        assert "optimizer[0]['exp_avg']" in file
+        assert json.loads(str(file["meta"]))["optimizer"]["kind"] == "Adam"
+
+
+def test_the_same_state_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in "ab":
+        Run().train().save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_parameters_alone_can_be_loaded_from_a_whole_checkpoint(tmp_path: Path) -> None:
+    one, other = Run(0).train(), Run(1)
+    one.save(tmp_path / "net")
+    state = other.rng.bit_generator.state
+    train.load(tmp_path / "net", other.params)
+    np.testing.assert_array_equal(other.tensors[0].data, one.tensors[0].data)
+    assert other.rng.bit_generator.state == state
+
+
+def test_loading_tells_a_tape_that_needs_the_old_values(tmp_path: Path) -> None:
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    train.save(tmp_path / "net", [w])
+    loss = (w * w).sum()
+    train.load(tmp_path / "net", [w])
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+# Writing
+
+
+def test_a_save_that_fails_leaves_the_old_checkpoint_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Run(0).save(tmp_path / "net")
+    old = (tmp_path / "net").read_bytes()
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    for place, name in ((np, "savez"), (os, "fsync"), (os, "replace")):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, full)
+            with pytest.raises(OSError, match="No space"):
+                Run(1).save(tmp_path / "net")
+        assert [p.name for p in tmp_path.iterdir()] == ["net"]
+        assert (tmp_path / "net").read_bytes() == old
+
+
+def test_everything_is_on_disk_before_the_file_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(fd: int) -> None:
+        done.append("fsync")
+        fsync(fd)
+
+    def moved(a: Any, b: Any) -> None:
+        done.append("replace")
+        assert Path(a).parent == Path(b).parent
+        assert zipfile.ZipFile(a).testzip() is None
+        replace(a, b)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", moved)
+    Run().save(tmp_path / "net")
+    assert done[:2] == ["fsync", "replace"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no links without rights")
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "net").symlink_to(tmp_path / "there" / "net")
+    Run().save(tmp_path / "net")
+    assert (tmp_path / "net").is_symlink()
+    assert Run(1).load(tmp_path / "net").epoch == 0
+
+
+@pytest.mark.parametrize(
+    "params", [{"w": 1.0}, ["text"], [Tensor([1.0], True) * 2], [np.array([None])], [np.broadcast_to(1.0, 3)]]
+)
+def test_what_a_checkpoint_does_not_hold_is_refused(params: Any, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="params"):
+        train.save(tmp_path / "net", params)
+    assert not list(tmp_path.iterdir())
+
+
+# Files that are not what they should be
+
+
+def rewritten(path: Path, change: Callable[[dict[str, bytes]], Any], compression: int = zipfile.ZIP_STORED) -> None:
+    """The same archive with other entries."""
+    with zipfile.ZipFile(path) as file:
+        entries = {name: file.read(name) for name in file.namelist()}
+    change(entries)
+    with zipfile.ZipFile(path, "w", compression) as file:
+        for name, content in entries.items():
+            file.writestr(name, content)
+
+
+def npy(array: Any, **options: Any) -> bytes:
+    file = io.BytesIO()
+    np.lib.format.write_array(file, np.asarray(array), **options)
+    return file.getvalue()
+
+
+def header(shape: tuple[int, ...], descr: str = "<f8", text: str | None = None) -> bytes:
+    told = (text or repr({"descr": descr, "fortran_order": False, "shape": shape})).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(told).to_bytes(2, "little") + told
+
+
+def meta(**changes: Any) -> Callable[[dict[str, bytes]], Any]:
+    """Change what the checkpoint says in JSON; None takes it out."""
+
+    def change(entries: dict[str, bytes]) -> None:
+        told = json.loads(str(np.load(io.BytesIO(entries["meta.npy"]))))
+        for key, value in changes.items():
+            told = {k: v for k, v in told.items() if k != key} if value is None else told | {key: value}
+        entries["meta.npy"] = npy(np.array(json.dumps(told)))
+
+    return change
+
+
+def generator(**changes: Any) -> Callable[[dict[str, bytes]], Any]:
+    state = np.random.PCG64(0).state
+    return meta(rng=state | changes)
+
+
+def put(name: str, content: bytes) -> Callable[[dict[str, bytes]], Any]:
+    return lambda entries: entries.__setitem__(name + ".npy", content)
+
+
+W, B = "params['layers'][0]['w']", "params['b']"
+EXP = "optimizer[0]['exp_avg']"
+DEEP = "[" * 5000 + "]" * 5000
+
+BAD: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {
+    "an object array": (put(B, npy(np.array({"a": 1}), allow_pickle=True)), "holds object"),
+    "an object array as text": (put("meta", npy(np.array({"a": 1}), allow_pickle=True)), "holds object"),
+    "a structured array": (put(B, npy(np.zeros((), "f8,f8"))), "holds numbers"),
+    "bytes": (put(EXP, npy(np.zeros((3, 4), "S8"))), "holds numbers"),
+    "another shape": (put(W, npy(np.zeros((4, 3)))), r"float64\[4, 3\] there and float64\[3, 4\] here"),
+    "another dtype": (put(W, npy(np.zeros((3, 4), "f4"))), r"float32\[3, 4\] there"),
+    "a huge shape": (put(W, header((10**12, 10**6))), r"float64\[1000000000000, 1000000\] there"),
+    "a huge shape in the state": (put(EXP, header((2**40,))), "not the size that it says"),
+    "a negative shape": (put(EXP, header((-1,))), "not the size that it says"),
+    "too few numbers": (put(W, header((3, 4)) + bytes(88)), "not the size that it says"),
+    "too many numbers": (put(W, header((3, 4)) + bytes(104)), "not the size that it says"),
+    "no array": (put(W, b"#!/bin/sh\nrm -rf /\n"), "cannot be loaded"),
+    "nothing": (put(W, b""), "cannot be loaded"),
+    "code in a header": (put(W, header((), text="__import__('os').abort()")), "cannot be loaded"),
+    "a deep header": (put(W, header((), text=DEEP)), "cannot be loaded"),
+    "another version": (put(W, npy(np.zeros((3, 4)), version=(3, 0))), "no array as `save` writes it"),
+    "a missing parameter": (lambda e: e.pop(B + ".npy"), r"this one has params\['b'\], that one has not"),
+    "one parameter more": (put("params['c']", npy(1.0)), r"that one has params\['c'\], this one has not"),
+    "a path out of the folder": (put("../../../../evil", npy(1.0)), "which `save` does not write"),
+    "an absolute path": (put("/etc/passwd", npy(1.0)), "which `save` does not write"),
+    "no meta": (lambda e: e.pop("meta.npy"), "it lacks meta"),
+    "meta that is a number": (put("meta", npy(3.0)), "meta is not what"),
+    "meta that is no JSON": (put("meta", npy(np.array("{"))), "cannot be loaded"),
+    "meta that is a list": (put("meta", npy(np.array("[]"))), "meta is not what"),
+    "deep JSON": (put("meta", npy(np.array(DEEP * 20))), "cannot be loaded"),
+    "a long number": (put("meta", npy(np.array("9" * 9999))), "cannot be loaded"),
+    "another format": (meta(format="pickle"), "its format is 'pickle'"),
+    "no epoch": (meta(epoch=None), "its epoch is None"),
+    "a negative epoch": (meta(epoch=-1), "its epoch is -1"),
+    "a fraction of an epoch": (meta(epoch=1.5), r"its epoch is 1\.5"),
+    "a history of words": (meta(history={"loss": ["low"]}), "could not convert"),
+    "a ragged history": (meta(history={"loss": [1], "accuracy": []}), "one number an epoch"),
+    "a history of another type": (meta(history=5), "cannot be loaded"),
+    "no optimiser": (meta(optimizer=None), "without optimizer="),
+    "an optimiser of another type": (meta(optimizer=5), "cannot be loaded"),
+    "another optimiser": (meta(optimizer={"kind": "SGD", "options": {}, "state": []}), "the state of SGD"),
+    "state without its arrays": (lambda e: e.pop(EXP + ".npy"), r"it lacks optimizer\[0\]\['exp_avg'\]"),
+    "state of another shape": (put(EXP, npy(np.zeros(3))), r"the state of \[0\] holds .*exp_avg float64\[3\]"),
+    "no schedule": (meta(schedule=None), "without schedule="),
+    "a schedule of words": (meta(schedule={"last_epoch": "x", "base_lr": 1}), "cannot be loaded"),
+    "no generator": (meta(rng=None), "without rng="),
+    "another generator": (generator(bit_generator="MT19937"), "its generator is no PCG64"),
+    "a generator of words": (generator(state="x"), "cannot be loaded"),
+    "a generator out of range": (generator(has_uint32=2**70), "cannot be loaded"),
+    "a generator with a fraction": (generator(uinteger=0.5), "cannot be loaded"),
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    Run(0).train().save(tmp_path / "net.npz", epoch=2)
+    return tmp_path / "net.npz"
+
+
+def refused(run: Run, path: Path, text: str) -> str:
+    """The one line that says why; nothing was changed."""
+    before = run.snapshot()
+    with pytest.raises(train.CheckpointError, match=text) as caught:
+        run.load(path)
+    assert run.snapshot() == before
+    said = str(caught.value)
+    assert said.startswith(f"{path} cannot be loaded: ")
+    assert len(said.splitlines()) == 1
+    assert len(said) < len(str(path)) + 300
+    return said
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_checkpoint_gives_one_line_and_changes_nothing(case: str, file: Path) -> None:
+    change, text = BAD[case]
+    rewritten(file, lambda e: None)
+    Run(1).load(file)  # written anew as it was, it is good
+    rewritten(file, change)
+    refused(Run(1).train(1), file, text)
+
+
+def test_what_is_cut_off_anywhere_is_refused(file: Path) -> None:
+    content = file.read_bytes()
+    run = Run(1)
+    for n in {0, 1, len(content) - 1, *range(0, len(content), 251)}:
+        file.write_bytes(content[:n])
+        refused(run, file, "damaged, cut off")
+
+
+def test_a_flipped_bit_anywhere_is_refused_or_means_nothing(file: Path) -> None:
+    content = file.read_bytes()
+    run = Run(0)
+    run.load(file)
+    good = run.snapshot()
+    for i in range(0, len(content), 13):
+        file.write_bytes(content[:i] + bytes([content[i] ^ (1 << i % 8)]) + content[i + 1 :])
+        run = Run(1)
+        before = run.snapshot()
+        try:
+            run.load(file)
+        except train.CheckpointError:
+            assert run.snapshot() == before
+        else:
+            assert run.snapshot() == good, f"byte {i}"
+
+
+def test_what_is_compressed_is_refused_unread(file: Path) -> None:
+    rewritten(file, put(W, header((3, 4)) + bytes(10**8)), zipfile.ZIP_DEFLATED)
+    assert file.stat().st_size < 10**6
+    refused(Run(1), file, "compressed")
+
+
+def test_entries_that_come_twice_are_refused(file: Path) -> None:
+    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("meta.npy", archive.read("meta.npy"))
+    refused(Run(1), file, "repeated")
+
+
+@pytest.mark.parametrize(("bits", "place"), [("MT19937", "pos"), ("Philox", "buffer_pos")])
+@pytest.mark.parametrize("value", [-1, 10**6, 2.0, "0"])
+def test_a_generator_is_not_led_out_of_its_buffer(bits: str, place: str, value: Any, tmp_path: Path) -> None:
+    kind = getattr(np.random, bits)
+    Run(0, bits=kind).save(tmp_path / "net")
+    with np.load(tmp_path / "net") as opened:
+        state = json.loads(str(opened["meta"]))["rng"]
+    (state["state"] if bits == "MT19937" else state)[place] = value
+    rewritten(tmp_path / "net", meta(rng=state))
+    refused(Run(1, bits=kind), tmp_path / "net", "impossible")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"), [({"dtype": np.float32}, "float64.* there"), ({"hidden": 5}, r"\[3, 4\] th")]
+)
+def test_another_net_is_refused(options: Any, text: str, file: Path) -> None:
+    refused(Run(1, **options), file, text)
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    for content in (b"", b"PK", b"hello", os.urandom(2000), npy(np.ones(3))):
+        path.write_bytes(content)
+        refused(Run(1), path, "damaged, cut off, or no checkpoint")
+    for arrays in ({"weights": np.ones(3)}, {W: np.array(["x", None], object)}):
+        with path.open("wb") as opened:
+            np.savez(opened, **arrays)
+        refused(Run(1), path, "it lacks meta")
+    with pytest.raises(FileNotFoundError):
+        Run(1).load(tmp_path / "none")
+    with pytest.raises(IsADirectoryError if os.name != "nt" else PermissionError):
+        Run(1).load(tmp_path)
+
+
+# Killed, and gone on
+
+SCRIPT = """
+import sys, time
+import numpy as np
+from tinygrad_np import Tensor, optim, train, value_and_grad
+
+path, pause = sys.argv[1], float(sys.argv[2])
+rng = np.random.default_rng(0)
+x = rng.normal(size=(40, 5))
+y = np.sin(x).sum(axis=1)
+params = {"w1": Tensor(rng.normal(size=(5, 8)), True), "w2": Tensor(rng.normal(size=8), True)}
+optimizer = optim.AdamW(params, lr=0.02, amsgrad=True)
+schedule = optim.CosineAnnealingLR(optimizer, T_max=25)
+
+def loss(params, x, y):
+    h = np.tanh(x @ params["w1"]) * (rng.random(8) < 0.8)  # dropout, from the same generator
+    return np.mean((h @ params["w2"] - y) ** 2)
+
+def step(*args):
+    time.sleep(pause)
+    return value_and_grad(loss)(*args)
+
+print("started", flush=True)
+train.fit(step, params, (x, y), optimizer=optimizer, schedule=schedule, epochs=25, size=8, rng=rng, max_norm=1.0,
+          checkpoint=path, resume=True)
+print("done", flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+def test_killed_at_any_moment_and_resumed_it_ends_at_the_same_bit(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+
+    def start(path: Path, pause: float) -> subprocess.Popen[str]:
+        command = [sys.executable, str(script), str(path), str(pause)]
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, encoding="utf-8")
+
+    with start(tmp_path / "whole.npz", 0) as process:
+        assert process.communicate(timeout=60)[0].split() == ["started", "done"]
+    whole = (tmp_path / "whole.npz").read_bytes()
+    seed = int.from_bytes(os.urandom(4), "little")
+    print(f"moments drawn with seed {seed}")
+    rng = np.random.default_rng(seed)
+    epochs, kills = [0], 0
+    while True:
+        with start(tmp_path / "killed.npz", 0.002) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "started\n"
+            try:
+                process.wait(timeout=rng.uniform(0, 0.12))
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                kills += process.wait() == -signal.SIGKILL
+        assert process.returncode in (0, -signal.SIGKILL)
+        if (tmp_path / "killed.npz").exists():
+            with np.load(tmp_path / "killed.npz", allow_pickle=False) as file:
+                epochs.append(json.loads(str(file["meta"]))["epoch"])
+        if process.returncode == 0:
+            break
+    assert kills >= 3
+    assert epochs == sorted(epochs)
+    assert epochs[-1] == 25
+    assert (tmp_path / "killed.npz").read_bytes() == whole
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals differ")
+def test_ctrl_c_in_a_program_of_its_own_ends_the_epoch(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(tmp_path / "script.py"), "net.npz", "0.01"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    with subprocess.Popen(command, cwd=tmp_path, env=env, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdout.readline() == "started\n"
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "saved in net.npz" in err.splitlines()[-1]
