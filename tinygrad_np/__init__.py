@@ -4,6 +4,7 @@
     loss.backward()                           gradients of all leaves
     compare(manual, auto)                     hand-derived gradients against the tape's
     draw(loss)                                the graph as a picture
+    optim, train                              optimisers, and a training loop with checkpoints
 
 Importing this imports numpy and the standard library only; what checks, draws and prints is loaded when first used.
 """
@@ -24,7 +25,7 @@ from .ops.declare import collecting
 
 __version__ = "0.1.0"
 
-# What the upper rooms offer, by the module that holds it; loaded when first asked for.
+# What the upper rooms offer, by the module that holds it, or a module itself; loaded when first asked for.
 _LAZY = {
     "checkpoint": "transforms",
     "grad": "transforms",
@@ -46,6 +47,8 @@ _LAZY = {
     "write": "writing",
     "Drawing": "drawing",
     "draw": "drawing",
+    "optim": "",
+    "train": "",
 }
 
 __all__ = [
@@ -61,7 +64,8 @@ Tape.__str__ = lambda tape: _listing(tape)  # type: ignore[method-assign]  # the
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+        module = import_module(f".{_LAZY[name] or name}", __name__)
+        value = getattr(module, name) if _LAZY[name] else module
         globals()[name] = value
         return value
     raise AttributeError(f"tinygrad_np has no {name!r}")

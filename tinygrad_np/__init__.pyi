@@ -37,6 +37,8 @@ from .checking import compare as compare
 from .writing import write as write
 from .drawing import Drawing as Drawing
 from .drawing import draw as draw
+from . import optim as optim
+from . import train as train
 
 __version__: str
 _LAZY: dict[str, str]
