@@ -21,11 +21,11 @@ The values of a step are stored by step, as "h[3]", because each of them stands 
 by it counts all ways to the error, those through later steps too. That by ``states`` counts the way through the outputs
 alone.
 
-The derivation, from the error back; de/dz has the shape of z throughout, [i = y] is 1 where i is y and 0 elsewhere.
+The derivation, from the error back; de/dz has the shape of z throughout, [k = y] is 1 where k is y and 0 elsewhere.
 
-1.  -ln softmax(logits)[y] = ln(sum over i of e^logits[i]) - logits[y]. The derivative of the first term by logits[i] is
-    softmax(logits)[i], that of the second [i = y], and the mean divides by their number:
-    de/dlogits = (softmax(logits) - [i = y]) / (batch steps).
+1.  -ln softmax(logits)[y] = ln(sum over k of e^logits[k]) - logits[y]. The derivative of the first term by logits[k] is
+    softmax(logits)[k], that of the second [k = y], and the mean divides by their number:
+    de/dlogits = (softmax(logits) - [k = y]) / (batch steps).
 2.  The output layer is used at every step, so its derivatives are sums over batch and steps:
     de/dwy = states' de/dlogits, with one row for each sample and step, de/dby the sum of these rows of de/dlogits, and
     de/dstates = de/dlogits wy'.
@@ -41,7 +41,7 @@ The derivation, from the error back; de/dz has the shape of z throughout, [i = y
 8.  wh is used at every step: de/dwh = sum over t of h[t-1]' de/da[t]; h[-1] = 0 adds nothing.
 9.  p[t] is a part of a[t]: de/dp[t] = de/da[t]. p is a dense layer on found, a row for each sample and step:
     de/dwx = found' de/dp, de/db = sum over batch and steps of de/dp, de/dfound = de/dp wx'.
-10. Row i of embed was read wherever x = i: de/dembed[i] is the sum of de/dfound over these places.
+10. Row k of embed was read wherever x = k: de/dembed[k] is the sum of de/dfound over these places.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def manual_gradients(params: Values, x: Any, y: Any, values: Values | None = Non
     g: dict[str, Array] = {}
 
     # fmt: off
-    g_logits = (softmax(logits) - one_hot(y, logits)) / y.size  # de/dlogits = (softmax(logits) - [i = y]) / count
+    g_logits = (softmax(logits) - one_hot(y, logits)) / y.size  # de/dlogits = (softmax(logits) - [k = y]) / count
     g_states = g_logits @ wy.T                  # logits = states wy + by:  de/dstates = de/dlogits wy'
     g_wy = rows(states).T @ rows(g_logits)      #                           de/dwy = states' de/dlogits
     g_by = g_logits.sum(axis=(0, 1))            #                           de/dby = sum of de/dlogits
@@ -171,7 +171,7 @@ def manual_gradients(params: Values, x: Any, y: Any, values: Values | None = Non
     g_found = g_p @ wx.T                        # p = found wx + b:         de/dfound = de/dp wx'
     g_wx = rows(found).T @ rows(g_p)            #                           de/dwx = found' de/dp
     g_b = g_p.sum(axis=(0, 1))                  #                           de/db = sum of de/dp
-    np.add.at(g_embed, x, g_found)              # found = embed[x]:         de/dembed[i] = sum of de/dfound where x = i
+    np.add.at(g_embed, x, g_found)              # found = embed[x]:         de/dembed[k] = sum of de/dfound where x = k
     return g | {
         "logits": g_logits, "states": g_states, "p": g_p, "found": g_found,
         "wy": g_wy, "by": g_by, "wh": g_wh, "wx": g_wx, "b": g_b, "embed": g_embed,
