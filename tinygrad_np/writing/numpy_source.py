@@ -22,7 +22,7 @@ from .literals import WriteError, is_short, literal
 from .notation import expression
 from .statements import Statements, is_backward, rule_of
 
-__all__ = ["outside", "to_numpy", "write"]
+__all__ = ["argument_numbers", "outside", "to_numpy", "write"]
 
 INDENT = "    "
 SHORT = 52  # columns of an expression that still goes into another
@@ -75,11 +75,11 @@ def write(f: Callable[..., Any], *args: Any, wrt: Sequence[int | str] | None = N
     own = name or getattr(f, "__name__", "f").strip("<>").replace("lambda", "function")
     if wrt is None:
         return to_numpy(optimised(trace(f, *args)), own)
-    tape = gradient_tape(f, *args, wrt=_numbers(f, wrt, len(args)))
+    tape = gradient_tape(f, *args, wrt=argument_numbers(f, wrt, len(args)))
     return to_numpy(optimised(tape), name or f"{own}_and_gradients")
 
 
-def _numbers(f: Callable[..., Any], wrt: Sequence[int | str], n: int) -> list[int]:
+def argument_numbers(f: Callable[..., Any], wrt: Sequence[int | str], n: int) -> list[int]:
     names = list(inspect.signature(f).parameters)
     found = []
     for i in wrt:

@@ -1,0 +1,250 @@
+"""The derivation of a gradient: what a person would write on paper, from the recorded tape.
+
+    derive(f, *args, wrt=["w1", "b1"])
+
+gives the forward formulas, the local derivatives, the chain step by step, with the rule behind each step and why a
+transpose or a sum appears, and the update of each parameter. Every formula is printed from a record; nothing is
+stated that the tape does not compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.record import Record
+from ..core.tape import Tape
+from ..passes import optimised
+from ..passes.backward import gradient_tape
+from ..passes.rewrite import constants_of
+from .local import local_derivative
+from .numpy_source import argument_numbers
+from .reasons import reasons, shapes
+from .sheet import Derivation, Item, Section
+from .shortcuts import shortcut
+from .statements import Statements, is_backward
+from .tex import Formula, formula_of, number, symbol
+
+__all__ = ["derive"]
+
+RATE = r"\eta"
+
+
+def derive(
+    f: Callable[..., Any],
+    *args: Any,
+    wrt: Sequence[int | str],
+    symbols: Mapping[str, str] | None = None,
+    title: str | None = None,
+) -> Derivation:
+    r"""The derivation of the gradient of ``f`` by the arguments ``wrt``.
+
+    Parameters
+    ----------
+    f
+        A function of arrays that gives one number.
+    *args
+        Example arguments; shapes and dtypes are theirs.
+    wrt
+        Names or numbers of the arguments.
+    symbols
+        How to write names of the program, ``{"h_relu": "h'", "pred": r"\hat{y}", "loss": "e"}``; others follow
+        `symbol`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def error(w, x, y):
+    ...     pred = x @ w
+    ...     return np.sum((pred - y) ** 2)
+    >>> found = derive(error, np.ones((3, 1)), np.ones((5, 3)), np.ones((5, 1)), wrt=["w"], symbols={"loss": "e"})
+    >>> [item.tex for item in found["The chain"].items]  # doctest: +ELLIPSIS
+    ['\\frac{\\partial e}{\\partial \\mathrm{pred}} = 2 \\, \\left(\\mathrm{pred} - y\\right)', ...]
+    """
+    numbers = argument_numbers(f, wrt, len(args))
+    tape = optimised(gradient_tape(f, *args, wrt=numbers))
+    name = getattr(f, "__name__", "f")
+    sheet = _Sheet(tape, dict(symbols or {}), len(numbers))
+    values = sheet.values(args)
+    sections = (sheet.shapes(), sheet.forward(), sheet.local(values), sheet.chain(values), sheet.updates())
+    default = "The gradient" if name == "<lambda>" else f"The gradient of {name}"
+    return Derivation(title or default, tuple(section for section in sections if section.items))
+
+
+class _Sheet:
+    def __init__(self, tape: Tape, symbols: dict[str, str], n: int) -> None:
+        self.tape, self.symbols, self.parameters = tape, symbols, n
+        self.statements = Statements(tape)
+        self.formulas: dict[Record, Formula] = {}  # what is written where a record is read
+        self.lines: list[tuple[Record, Formula]] = []  # the statements: a record and its right-hand side
+        self.root = tape.outputs[0]
+        self.taken: set[str] = set()
+        for i, r in enumerate(tape.inputs):
+            self.formulas[r] = Formula(self._fresh(self._symbol(r.name or f"x{i}")))
+        arrays = constants_of(tape)
+        for r in tape.constants:
+            a = arrays.get(r)
+            plain = a is not None and a.size and np.all(a == a.flat[0])
+            self.formulas[r] = Formula(number(a.flat[0]) if plain else self._fresh(self._symbol(r.name or "c")))  # type: ignore[union-attr]
+        for r in tape.records:
+            formula = self._right_hand_side(r)
+            if r in self.statements.chosen or len(formula.text) > 120:
+                self.lines.append((r, formula))
+                self.formulas[r] = Formula(self._left_hand_side(r))
+            else:
+                self.formulas[r] = formula
+
+    def values(self, args: Sequence[Any]) -> dict[Record, Any]:
+        """What each record computes on the example arguments."""
+        found = dict(constants_of(self.tape)) | dict(zip(self.tape.inputs, map(np.asarray, args), strict=True))
+        self.tape(*found_inputs(self.tape, args), watch=lambda r, y: found.__setitem__(r, y))
+        return found
+
+    def _symbol(self, name: str) -> str:
+        return self.symbols.get(name) or symbol(name)
+
+    def _fresh(self, text: str) -> str:
+        """The symbol, with primes for what is called the same."""
+        while text in self.taken:
+            text = rf"{{{text}}}^{{\prime}}"
+        self.taken.add(text)
+        return text
+
+    def _right_hand_side(self, r: Record) -> Formula:
+        pairs = zip(r.inputs, r.values, strict=True)
+        return formula_of(r, [Formula(number(x)) if p is None else self.formulas[p] for p, x in pairs])
+
+    def _left_hand_side(self, r: Record) -> str:
+        primal = r.notes.primal if r.notes is not None else None
+        if primal is not None and primal in self.formulas:
+            return derivative(self.formulas[self.root].text, self.formulas[primal].text)
+        name = self.statements.named.get(r)
+        if name is None:
+            name = r.primitive.name  # type: ignore[union-attr]  # no leaf
+        return self._fresh(self._symbol(name))
+
+    # The sections
+
+    def shapes(self) -> Section:
+        rows = [(r, "parameter" if r in self._wrt() else "input") for r in self.tape.inputs]
+        rows += [(r, "constant") for r in self.tape.constants if r.shape]
+        rows += [(r, "computed") for r, _ in self._forward_lines() if r.dtype is not None]
+        names = self.statements.named
+        items = []
+        for r, kind in rows:
+            name = names.get(r) or r.name or "-"
+            items.append(Item(self.formulas[r].text, note=f"{kind} `{name}`", shape=shape_of(r), cell=True))
+        text = "Every derivative has the shape of what it is the derivative by."
+        return Section("Shapes", text, tuple(items))
+
+    def forward(self) -> Section:
+        items = [Item(f"{self.formulas[r].text} = {f.text}", shape=shape_of(r)) for r, f in self._forward_lines()]
+        return Section("Forward pass", "", tuple(items))
+
+    def local(self, values: Mapping[Record, Any]) -> Section:
+        """For each formula, its derivative by each thing it names."""
+        items = []
+        known = {r for r, _ in self.lines} | set(self.tape.inputs)
+        for r, _ in self._forward_lines():
+            for v, path in paths(r, known):
+                if not leads_to(v, self._wrt()):
+                    continue
+                found = local_derivative(path, values, self.formulas)
+                if found is not None:
+                    left = derivative(self.formulas[r].text, self.formulas[v].text)
+                    items.append(Item(f"{left} = {found.text}", note=found.note))
+        text = (
+            "Each formula by each value it is made of. Of a product of matrices the other factor is what an entry is"
+            " multiplied by; on which side it comes, and transposed or not, follows in the chain."
+        )
+        return Section("Local derivatives", text, tuple(items))
+
+    def chain(self, values: Mapping[Record, Any]) -> Section:
+        items = []
+        for r, f in self.lines:
+            if not is_backward(r):
+                continue
+            note = " ".join(reasons(r, self.statements))
+            items.append(Item(f"{self.formulas[r].text} ={self._in_words(r)} {f.text}", note=note, shape=shapes(r)))
+            shorter = shortcut(r, f, values, self.formulas, self.tape)
+            if shorter is not None:
+                items.append(Item(f"{self.formulas[r].text} = {shorter.text}", note=shorter.note))
+        text = (
+            "From the loss back to the parameters. The chain rule says which derivatives belong together; what their"
+            " product is, on which side each factor stands and transposed or not, the rule of the operation says."
+        )
+        return Section("The chain", text, tuple(items))
+
+    def _in_words(self, r: Record) -> str:
+        """The chain rule for the cotangent ``r``, where its value is read in one formula only."""
+        primal = r.notes.primal if r.notes is not None else None
+        known = {s for s, _ in self.lines} | set(self.tape.inputs)
+        readers = [s for s, _ in self._forward_lines() if any(v is primal for v, _ in paths(s, known))]
+        if len(readers) != 1 or readers[0] is self.root:
+            return ""
+        e, s, v = (self.formulas[x].text for x in (self.root, readers[0], primal))  # type: ignore[index]  # it is read
+        return rf" {derivative(e, s)} \, {derivative(s, v)} ="
+
+    def updates(self) -> Section:
+        items = []
+        right = dict(self.lines)
+        for p, g in zip(self._wrt(), self.tape.outputs[1:], strict=True):
+            name, gradient = self.formulas[p].text, derivative(self.formulas[self.root].text, self.formulas[p].text)
+            spelled = f" = {name} - {RATE} \\, {right[g].within(2)}" if g in right else ""
+            items.append(Item(rf"{name} \leftarrow {name} - {RATE} \, {gradient}{spelled}"))
+        return Section("Updates", rf"A step of gradient descent with the learning rate ${RATE}$.", tuple(items))
+
+    def _forward_lines(self) -> list[tuple[Record, Formula]]:
+        return [(r, f) for r, f in self.lines if not is_backward(r)]
+
+    def _wrt(self) -> list[Record]:
+        return [p for p in self.tape.inputs if p in self._differentiated()]
+
+    def _differentiated(self) -> list[Record]:
+        found = [g.notes.primal if g.notes is not None else None for g in self.tape.outputs[1:]]
+        return [p for p in found if p is not None]
+
+
+def found_inputs(tape: Tape, args: Sequence[Any]) -> list[Any]:
+    return [np.asarray(a) for a in args[: len(tape.inputs)]]
+
+
+def derivative(of: str, by: str) -> str:
+    return rf"\frac{{\partial {of}}}{{\partial {by}}}"
+
+
+def shape_of(r: Record) -> str:
+    return " × ".join(map(str, r.shape)) if r.dtype is not None and r.shape else "" if r.dtype is None else "1"
+
+
+def paths(r: Record, known: set[Record]) -> list[tuple[Record, list[tuple[Record, int]]]]:
+    """What the formula of ``r`` names, with the records on the way to it; what is named twice is left out."""
+    found: dict[Record, list[list[tuple[Record, int]]]] = {}
+
+    def walk(s: Record, way: list[tuple[Record, int]]) -> None:
+        for i, p in enumerate(s.inputs):
+            if p is None:
+                continue
+            step = [*way, (s, i)]
+            if p in known:
+                found.setdefault(p, []).append(step)
+            elif p.primitive is not None:
+                walk(p, step)
+
+    walk(r, [])
+    return [(v, ways[0]) for v, ways in found.items() if len(ways) == 1]
+
+
+def leads_to(v: Record, targets: Sequence[Record]) -> bool:
+    """Whether ``v`` is made of one of ``targets``."""
+    seen, stack = {v}, [v]
+    while stack:
+        r = stack.pop()
+        if r in targets:
+            return True
+        new = [p for p in r.inputs if p is not None and p not in seen]
+        seen.update(new)
+        stack += new
+    return False
