@@ -38,6 +38,7 @@ def gradient_tape(f: Callable[..., Any], *args: Any, wrt: Sequence[int]) -> Tape
     value_and_gradients.__wrapped__ = f  # type: ignore[attr-defined]
     with switch(observers=(*current().observers, _Namer())):
         tape = trace(value_and_gradients, *_named(f, args))
+    _credit(tape)
     for i, r in zip(wrt, tape.outputs[1:], strict=True):
         name = tape.inputs[i].name
         if name and r.primitive is not None:
@@ -53,6 +54,21 @@ def _named(f: Callable[..., Any], args: Sequence[Any]) -> list[Tensor]:
         x if type(x) is Tensor and x.name else Tensor(x, name=names[i] if i < len(names) else f"x{i}")
         for i, x in enumerate(args)
     ]
+
+
+def _credit(tape: Tape) -> None:
+    """Say of the steps inside a rule too whose rule they belong to; what adds cotangents up belongs to none."""
+    root = tape.outputs[0]
+    rule: Any = None
+    for r in reversed(tape.records):
+        if r.seq >= root.seq:
+            return
+        made = r.notes is not None and r.notes.origin is not None
+        both = [p for p in r.inputs if p is not None and p.notes is not None and p.notes.origin is not None]
+        if made:
+            rule = r.note().origin
+        elif not (r.primitive.name == "add" and len(both) == 2):  # type: ignore[union-attr]  # no leaf
+            r.note().origin = rule
 
 
 class _Namer:

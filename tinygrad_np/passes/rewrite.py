@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import Primitive
+from ..core.primitive import Primitive, alias
 from ..core.record import ABSENT, MANY, Notes, Record, clock, leaf
 from ..core.tape import Tape
 
-__all__ = ["array_of", "constants_of", "made", "rebuilt", "same_kind"]
+__all__ = ["array_of", "constants_of", "is_made_by_rule", "made", "rebuilt", "same_kind"]
 
 Inputs = tuple[Any, ...]  # a Record, or the plain scalar that was given
 
@@ -42,7 +42,8 @@ def rebuilt(tape: Tape, change: Callable[[Record, Inputs], Any]) -> Tape:
     """The tape with each record asked: ``change(r, inputs)`` gives what stands in its place.
 
     ``inputs`` are what became of its inputs, plain scalars among them. None: the record as it is, on these. A list:
-    new records, the last of them in its place. A name that goes with a record passes to what replaces it.
+    new records, the last of them in its place. A name that goes with a record passes to what replaces it; a cotangent
+    that turns out to be a value of the forward pass keeps its name as an alias of that.
     """
     became: dict[Record, Record] = {}
     records: list[Record] = []
@@ -51,6 +52,8 @@ def rebuilt(tape: Tape, change: Callable[[Record, Inputs], Any]) -> Tape:
         inputs = tuple(x if p is None else became.get(p, p) for p, x in zip(r.inputs, r.values, strict=True))
         change_to = change(r, inputs)
         new = [made(r.primitive, inputs, r.params, r)] if change_to is None else change_to  # type: ignore[arg-type]  # no leaf
+        if isinstance(new, Record) and _is_cotangent(r) and not _is_cotangent(new) and not is_made_by_rule(new):
+            new = [made(alias, (new,), None, r)]
         if isinstance(new, list):
             for n in new:
                 if n.notes is not None and n.notes.primal is not None:
@@ -72,6 +75,15 @@ def rebuilt(tape: Tape, change: Callable[[Record, Inputs], Any]) -> Tape:
         [(became.get(r, r), what) for r, what in tape.reads],
         {became.get(r, r) for r in tape.stopped},
     )
+
+
+def _is_cotangent(r: Record) -> bool:
+    return r.notes is not None and r.notes.primal is not None
+
+
+def is_made_by_rule(r: Record) -> bool:
+    """Whether a rule made it, in a recorded backward pass."""
+    return r.notes is not None and r.notes.origin is not None
 
 
 def constants_of(tape: Tape) -> dict[Record, np.ndarray]:

@@ -16,7 +16,7 @@ from ..core.primitive import Primitive
 from ..core.record import Record
 from ..core.tape import Tape
 from ..ops.declare import OPS
-from .rewrite import constants_of, made, rebuilt, same_kind
+from .rewrite import constants_of, is_made_by_rule, made, rebuilt, same_kind
 
 __all__ = ["simplified"]
 
@@ -77,6 +77,8 @@ class _Values:
 
 @_for("alias", "conjugate", "real", "positive")
 def _nothing(_: _Values, r: Record, inputs: Inputs) -> Any:
+    if r.notes is not None and r.notes.primal is not None and not is_made_by_rule(inputs[0]):
+        return None  # a cotangent under its own name
     of_reals = r.primitive.name in ("alias", "positive") or inputs[0].dtype.kind != "c"  # type: ignore[union-attr]
     return inputs[0] if of_reals and same_kind(inputs[0], r) else None
 

@@ -24,7 +24,7 @@ from .numpy_source import argument_numbers
 from .reasons import reasons, shapes
 from .sheet import Derivation, Item, Section
 from .shortcuts import shortcut
-from .statements import Statements, is_backward
+from .statements import Statements
 from .tex import Formula, formula_of, number, symbol
 
 __all__ = ["derive"]
@@ -66,7 +66,7 @@ def derive(
     numbers = argument_numbers(f, wrt, len(args))
     tape = optimised(gradient_tape(f, *args, wrt=numbers))
     name = getattr(f, "__name__", "f")
-    sheet = _Sheet(tape, dict(symbols or {}), len(numbers))
+    sheet = _Sheet(tape, dict(symbols or {}), [tape.inputs[i] for i in numbers])
     values = sheet.values(args)
     sections = (sheet.shapes(), sheet.forward(), sheet.local(values), sheet.chain(values), sheet.updates())
     default = "The gradient" if name == "<lambda>" else f"The gradient of {name}"
@@ -74,13 +74,14 @@ def derive(
 
 
 class _Sheet:
-    def __init__(self, tape: Tape, symbols: dict[str, str], n: int) -> None:
-        self.tape, self.symbols, self.parameters = tape, symbols, n
+    def __init__(self, tape: Tape, symbols: dict[str, str], wrt: list[Record]) -> None:
+        self.tape, self.symbols, self.wrt = tape, symbols, wrt
         self.statements = Statements(tape)
         self.formulas: dict[Record, Formula] = {}  # what is written where a record is read
         self.lines: list[tuple[Record, Formula]] = []  # the statements: a record and its right-hand side
         self.root = tape.outputs[0]
         self.taken: set[str] = set()
+        self.unnamed = 0
         for i, r in enumerate(tape.inputs):
             self.formulas[r] = Formula(self._fresh(self._symbol(r.name or f"x{i}")))
         arrays = constants_of(tape)
@@ -121,21 +122,23 @@ class _Sheet:
         if primal is not None and primal in self.formulas:
             return derivative(self.formulas[self.root].text, self.formulas[primal].text)
         name = self.statements.named.get(r)
-        if name is None:
-            name = r.primitive.name  # type: ignore[union-attr]  # no leaf
-        return self._fresh(self._symbol(name))
+        if name is not None:
+            return self._fresh(self._symbol(name))
+        self.unnamed += 1
+        return self._fresh(f"t_{{{self.unnamed}}}")
 
     # The sections
 
     def shapes(self) -> Section:
-        rows = [(r, "parameter" if r in self._wrt() else "input") for r in self.tape.inputs]
-        rows += [(r, "constant") for r in self.tape.constants if r.shape]
+        rows = [(r, "parameter" if r in self.wrt else "input") for r in self.tape.inputs]
+        rows += [(r, "constant") for r in self.tape.constants if self.formulas[r].text in self.taken]
         rows += [(r, "computed") for r, _ in self._forward_lines() if r.dtype is not None]
         names = self.statements.named
         items = []
         for r, kind in rows:
-            name = names.get(r) or r.name or "-"
-            items.append(Item(self.formulas[r].text, note=f"{kind} `{name}`", shape=shape_of(r), cell=True))
+            name = names.get(r) or r.name
+            note = f"{kind} `{name}`" if name else f"{kind}, without a name"
+            items.append(Item(self.formulas[r].text, note=note, shape=shape_of(r), cell=True))
         text = "Every derivative has the shape of what it is the derivative by."
         return Section("Shapes", text, tuple(items))
 
@@ -149,7 +152,7 @@ class _Sheet:
         known = {r for r, _ in self.lines} | set(self.tape.inputs)
         for r, _ in self._forward_lines():
             for v, path in paths(r, known):
-                if not leads_to(v, self._wrt()):
+                if not leads_to(v, self.wrt):
                     continue
                 found = local_derivative(path, values, self.formulas)
                 if found is not None:
@@ -164,7 +167,7 @@ class _Sheet:
     def chain(self, values: Mapping[Record, Any]) -> Section:
         items = []
         for r, f in self.lines:
-            if not is_backward(r):
+            if r not in self.statements.backward:
                 continue
             note = " ".join(reasons(r, self.statements))
             items.append(Item(f"{self.formulas[r].text} ={self._in_words(r)} {f.text}", note=note, shape=shapes(r)))
@@ -190,21 +193,14 @@ class _Sheet:
     def updates(self) -> Section:
         items = []
         right = dict(self.lines)
-        for p, g in zip(self._wrt(), self.tape.outputs[1:], strict=True):
+        for p, g in zip(self.wrt, self.tape.outputs[1:], strict=True):
             name, gradient = self.formulas[p].text, derivative(self.formulas[self.root].text, self.formulas[p].text)
             spelled = f" = {name} - {RATE} \\, {right[g].within(2)}" if g in right else ""
             items.append(Item(rf"{name} \leftarrow {name} - {RATE} \, {gradient}{spelled}"))
         return Section("Updates", rf"A step of gradient descent with the learning rate ${RATE}$.", tuple(items))
 
     def _forward_lines(self) -> list[tuple[Record, Formula]]:
-        return [(r, f) for r, f in self.lines if not is_backward(r)]
-
-    def _wrt(self) -> list[Record]:
-        return [p for p in self.tape.inputs if p in self._differentiated()]
-
-    def _differentiated(self) -> list[Record]:
-        found = [g.notes.primal if g.notes is not None else None for g in self.tape.outputs[1:]]
-        return [p for p in found if p is not None]
+        return [(r, f) for r, f in self.lines if r not in self.statements.backward]
 
 
 def found_inputs(tape: Tape, args: Sequence[Any]) -> list[Any]:

@@ -68,4 +68,6 @@ def _adds(r: Record) -> bool:
 
 def _is_local(r: Record) -> bool:
     p = r.primitive
-    return p is not None and p.fixed and (p.elementwise or p.name in SUMS) and r.dtype is not None
+    return (
+        p is not None and p.fixed and (p.elementwise or p.name in SUMS) and r.dtype is not None and None not in p.vjps
+    )

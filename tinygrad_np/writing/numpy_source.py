@@ -20,7 +20,7 @@ from .helpers import Helpers
 from .layout import WIDTH, text_of, wrapped
 from .literals import WriteError, is_short, literal
 from .notation import expression
-from .statements import Statements, is_backward, rule_of
+from .statements import Statements, rule_of
 
 __all__ = ["argument_numbers", "outside", "to_numpy", "write"]
 
@@ -194,7 +194,7 @@ class _Writer:
             if r not in self.statements.chosen and len(text) <= SHORT and not self._confuses(r, value):
                 self.expressions[r] = value
                 continue
-            if not backward and is_backward(r):
+            if not backward and r in self.statements.backward:
                 backward = True
                 lines += ["", f"{INDENT}# Backward"] if self.comments else []
             if r.dtype is None:
@@ -233,7 +233,7 @@ class _Writer:
     def _comment(self, r: Record) -> str:
         origin = rule_of(r)
         if origin is None:
-            return "" if is_backward(r) else r.where
+            return "" if r in self.statements.backward else r.where
         of, i = origin
         assert of.primitive is not None  # a leaf has no rule
         names = of.primitive.names

@@ -16,7 +16,7 @@ def reasons(r: Record, statements: Statements) -> list[str]:
         if origin is not None:
             said.append(_reason(*origin))
         if s.primitive is not None and s.primitive.name == "sum" and s.inputs[0] is not None:
-            said.append(_broadcast(s, added=origin is not None and origin[0].primitive.name in ("add", "subtract")))
+            said.append(_broadcast(s, added=origin is not None and _name(origin[0]) in ("add", "subtract")))
         elif origin is None and s.primitive is not None and s.primitive.name == "add":
             said.append("The value is read in more than one place: what comes back from each adds up.")
     return list(dict.fromkeys(filter(None, said)))
@@ -43,6 +43,10 @@ def _inside(r: Record, statements: Statements) -> list[Record]:
         found.append(s)
         stack += [p for p in s.inputs if p is not None and p.primitive is not None and p not in statements.chosen]
     return found
+
+
+def _name(r: Record) -> str:
+    return r.primitive.name if r.primitive is not None else ""
 
 
 def _reason(of: Record, i: int) -> str:

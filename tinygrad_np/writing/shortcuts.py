@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,57 +10,46 @@ import numpy as np
 from ..core.record import Record
 from ..core.tape import Tape
 from ..numeric import rounding
+from ..ops.nn import softmax
 from .local import Local
 from .tex import Formula
 
 __all__ = ["shortcut"]
 
 NOTE = "Softmax and cross-entropy taken together, as the targets sum to 1; checked on the numbers of this tape."
+OF_LOGITS = ("softmax", "log_softmax", "cross_entropy", "logsumexp")
 
 
 def shortcut(
     r: Record, formula: Formula, values: Mapping[Record, Any], formulas: Mapping[Record, Formula], tape: Tape
 ) -> Local | None:
     """A shorter right-hand side for the cotangent ``r``, if the numbers of this tape bear it out; else None."""
-    primal = r.notes.primal if r.notes is not None else None
-    if primal is None:
+    logits = r.notes.primal if r.notes is not None else None
+    if logits is None or len(logits.shape) not in (1, 2):
         return None
-    probabilities = [s for s in tape.records if s.primitive is not None and s.primitive.name == "softmax"]
-    g = np.asarray(values[r])
-    for p in probabilities:
-        if p.inputs[0] is not primal and primal not in p.inputs:
-            continue
-        for text, y in _targets(p, values, formulas, tape):
-            for n, over in ((1, ""), *_sizes(p)):
-                expected = (np.asarray(values[p]) - y) / n
-                if _same(g, expected):
-                    short = rf"{_name(p, formulas)} - {text}"
-                    short = rf"\frac{{{short}}}{{{over}}}" if over else short
-                    if short == formula.text:
-                        return None
-                    return Local(short, NOTE)
+    if not any(s.primitive.name in OF_LOGITS and s.inputs[0] is logits for s in tape.records):  # type: ignore[union-attr]
+        return None
+    g, p = np.asarray(values[r]), softmax(np.asarray(values[logits]))
+    n = logits.shape[0] if len(logits.shape) == 2 else 1
+    for text, y in _targets(logits, values, formulas, tape):
+        short = rf"\operatorname{{softmax}}({formulas[logits].text}) - {text}"
+        for scale, shown in ((1, short), (n, rf"\frac{{1}}{{{n}}} \left({short}\right)")):
+            if _same(g, (p - y) / scale) and shown != formula.text:
+                return Local(shown, NOTE)
     return None
 
 
-def _name(p: Record, formulas: Mapping[Record, Formula]) -> str:
-    return formulas[p].text if p in formulas else r"\operatorname{softmax}"
-
-
 def _targets(
-    p: Record, values: Mapping[Record, Any], formulas: Mapping[Record, Formula], tape: Tape
-) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+    logits: Record, values: Mapping[Record, Any], formulas: Mapping[Record, Formula], tape: Tape
+) -> Iterator[tuple[str, Any]]:
+    """What the targets could be: an array like the logits, or the numbers of classes."""
+    classes = logits.shape[-1]
     for x in (*tape.inputs, *tape.constants):
         v = np.asarray(values.get(x))
-        if v.shape == p.shape:
-            found.append((formulas[x].text, v))
-        elif v.dtype.kind in "iu" and v.shape == p.shape[:-1] and v.size and v.min() >= 0 and v.max() < p.shape[-1]:
-            found.append((rf"\operatorname{{onehot}}({formulas[x].text})", np.eye(p.shape[-1])[v]))
-    return found
-
-
-def _sizes(p: Record) -> list[tuple[int, str]]:
-    return [(p.shape[0], str(p.shape[0]))] if len(p.shape) > 1 and p.shape[0] > 1 else []
+        if v.shape == logits.shape and v.dtype.kind == "f":
+            yield formulas[x].text, v
+        elif v.dtype.kind in "iu" and v.shape == logits.shape[:-1] and v.size and v.min() >= 0 and v.max() < classes:
+            yield rf"\operatorname{{onehot}}({formulas[x].text})", np.eye(classes)[v]
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -9,7 +9,7 @@ from ..core.record import Record
 from ..core.tape import Tape
 from .notation import appearances
 
-__all__ = ["Statements", "is_backward", "rule_of"]
+__all__ = ["Statements", "rule_of"]
 
 MOVES = ("transpose", "item", "alias")
 SHORT = ("add", "subtract", "negative", "greater")
@@ -25,6 +25,10 @@ class Statements:
     readers : dict of Record to list of Record
     uses : Counter of Record
         How often each is written out by those that read it.
+    backward : set of Record
+        Those of the backward pass: what a rule made, and what hangs on it.
+    chosen : set of Record
+        Those with a line of their own.
     """
 
     def __init__(self, tape: Tape) -> None:
@@ -38,6 +42,10 @@ class Statements:
                 if p is not None:
                     self.readers.setdefault(p, []).append(r)
                     self.uses[p] += counts[i]
+        self.backward: set[Record] = set()
+        for r in tape.records:
+            if rule_of(r) is not None or not self.backward.isdisjoint(r.inputs):
+                self.backward.add(r)
         self.chosen = set(tape.outputs)
         self.chosen |= {
             r
@@ -51,11 +59,6 @@ class Statements:
             return True
         plain = all(p is None or p.primitive is None or p in self.named for p in r.inputs)
         return plain and self.uses[r] <= 3 and r.primitive.name in SHORT  # type: ignore[union-attr]
-
-
-def is_backward(r: Record) -> bool:
-    """Whether a record belongs to the backward pass."""
-    return rule_of(r) is not None or bool(r.name and r.name.startswith("grad_"))
 
 
 def rule_of(r: Record) -> tuple[Record, int] | None:

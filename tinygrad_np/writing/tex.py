@@ -25,6 +25,7 @@ GREEK = frozenset((
 COMPARE = {
     "greater": ">", "greater_equal": r"\ge", "less": "<", "less_equal": r"\le", "equal": "=", "not_equal": r"\ne",
 }  # fmt: skip
+SUPERSCRIPTS = ("exp", "transpose", "power", "square", "inv")
 PROTECTED = re.compile(r"[({|]\{\d\}[)}|,]|, \{\d\}\)|\[\{\d\}")
 
 
@@ -36,6 +37,18 @@ class Formula(NamedTuple):
     def within(self, least: int) -> str:
         """The text, in brackets if it does not hold together tightly enough."""
         return self.text if self.holds >= least else rf"\left({self.text}\right)"
+
+
+def scripted(f: Formula) -> str:
+    """What can take a subscript or superscript: in brackets if it has a superscript, in braces if a subscript."""
+    if f.holds < ATOM or f.op in SUPERSCRIPTS:
+        return rf"\left({f.text}\right)"
+    return f"{{{f.text}}}" if "_" in f.text and not f.text.startswith("{") else f.text
+
+
+def raised(f: Formula) -> str:
+    """What can take a superscript."""
+    return rf"\left({f.text}\right)" if f.holds < ATOM or f.op in SUPERSCRIPTS else f.text
 
 
 def symbol(name: str) -> str:
@@ -140,7 +153,7 @@ def _transpose(r: Record, operands: Sequence[Formula]) -> Formula | None:
     axes = (r.params or {}).get("axes")
     n = len(r.shape)
     flips = axes is None or [i % n for i in axes][-2:] == [n - 1, n - 2]
-    return Formula(rf"{operands[0].within(ATOM)}^{{\mathsf{{T}}}}", ATOM, "transpose") if n > 1 and flips else None
+    return Formula(rf"{raised(operands[0])}^{{\mathsf{{T}}}}", ATOM, "transpose") if n > 1 and flips else None
 
 
 def _sum(r: Record, operands: Sequence[Formula]) -> Formula:
@@ -160,10 +173,8 @@ def _sum(r: Record, operands: Sequence[Formula]) -> Formula:
 
 
 def _power(r: Record, operands: Sequence[Formula]) -> Formula:
-    base = operands[0]
-    held = base.holds >= ATOM and base.op not in ("exp", "transpose", "power", "square")
     top = operands[1].text if len(operands) > 1 else "2"
-    return Formula(f"{base.text if held else base.within(ATOM + 1)}^{{{top}}}", ATOM, "power")
+    return Formula(f"{raised(operands[0])}^{{{top}}}", ATOM, "power")
 
 
 def _relu(_: Record, operands: Sequence[Formula]) -> Formula:
@@ -183,11 +194,11 @@ def _getitem(r: Record, operands: Sequence[Formula]) -> Formula:
         return r"\dots" if i is Ellipsis else r"\ast" if i is None else str(i)
 
     parts = [part(i) for i in (index if isinstance(index, tuple) else (index,))]
-    return Formula(rf"{operands[0].within(ATOM)}_{{[{', '.join(parts)}]}}", ATOM, "getitem")
+    return Formula(rf"{scripted(operands[0])}_{{[{', '.join(parts)}]}}", ATOM, "getitem")
 
 
 def _item(r: Record, operands: Sequence[Formula]) -> Formula:
-    return Formula(rf"{operands[0].within(ATOM)}_{{({(r.params or {})['index'] + 1})}}", ATOM, "item")
+    return Formula(rf"{scripted(operands[0])}_{{({(r.params or {})['index'] + 1})}}", ATOM, "item")
 
 
 def _joined(_: Record, operands: Sequence[Formula]) -> Formula:
