@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..core.primitive import Primitive
-from ..core.record import Record
+from ..core.record import Record, leaf
 from ..core.tape import Tape
 from ..ops.declare import OPS
 from .rewrite import constants_of, is_made_by_rule, made, rebuilt, same_kind
@@ -23,6 +23,7 @@ __all__ = ["simplified"]
 Inputs = tuple[Any, ...]
 Rule = Callable[["_Values", Record, Inputs], Any]
 RULES: dict[str, list[Rule]] = {}
+NEGATIVE = cast(Primitive, OPS["negative"].call)
 MULTIPLY = cast(Primitive, OPS["multiply"].call)
 
 
@@ -64,6 +65,12 @@ class _Values:
     def __init__(self, tape: Tape) -> None:
         self.arrays = constants_of(tape)
         self.found: dict[Record, Any] = {}
+
+    def known(self, array: np.ndarray) -> Record:
+        """A new constant."""
+        constant = leaf(array)
+        self.arrays[constant] = array
+        return constant
 
     def uniform(self, x: Any) -> Any:
         """The number that ``x`` is in every element; None if it is no such constant."""
@@ -112,6 +119,24 @@ def _times_two_numbers(values: _Values, r: Record, inputs: Inputs) -> Any:
         for c, x in (operands, operands[::-1]):
             if not isinstance(c, Record) and same_kind(x, r) and np.log2(abs(a) or 3) % 1 == 0:
                 return [made(r.primitive, (a * c, x), r.params, r)]  # type: ignore[arg-type]  # no leaf
+    return None
+
+
+@_for("multiply", "divide")
+def _of_zero(values: _Values, r: Record, inputs: Inputs) -> Any:
+    """0 * x and 0 / x, as in a sweep a zero cotangent wins over an infinite derivative; not where 0 came from data."""
+    zeros = inputs if r.primitive.name == "multiply" else inputs[:1]  # type: ignore[union-attr]  # no leaf
+    if r.dtype is None or not is_made_by_rule(r):
+        return None
+    if any(isinstance(x, Record) and x.primitive is None and _is_zero(values.uniform(x)) for x in zeros):
+        return values.known(np.zeros(r.shape, r.dtype))
+    return None
+
+
+@_for("subtract")
+def _minus_from_nothing(values: _Values, r: Record, inputs: Inputs) -> Any:
+    if _is_zero(values.uniform(inputs[0])) and same_kind(inputs[1], r):
+        return [made(NEGATIVE, inputs[1:], None, r)]
     return None
 
 

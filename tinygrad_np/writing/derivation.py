@@ -29,6 +29,7 @@ from .tex import Formula, formula_of, number, symbol
 
 __all__ = ["derive"]
 
+MOVED = "The same numbers in another shape."
 RATE = r"\eta"
 
 
@@ -143,7 +144,10 @@ class _Sheet:
         return Section("Shapes", text, tuple(items))
 
     def forward(self) -> Section:
-        items = [Item(f"{self.formulas[r].text} = {f.text}", shape=shape_of(r)) for r, f in self._forward_lines()]
+        items = [
+            Item(f"{self.formulas[r].text} = {f.text}", note=MOVED if moves_only(r, f) else "", shape=shape_of(r))
+            for r, f in self._forward_lines()
+        ]
         return Section("Forward pass", "", tuple(items))
 
     def local(self, values: Mapping[Record, Any]) -> Section:
@@ -201,6 +205,11 @@ class _Sheet:
 
     def _forward_lines(self) -> list[tuple[Record, Formula]]:
         return [(r, f) for r, f in self.lines if r not in self.statements.backward]
+
+
+def moves_only(r: Record, f: Formula) -> bool:
+    """Whether the formula of ``r`` is but another symbol for what it reads."""
+    return r.primitive is not None and r.primitive.tex == "{0}" and not set("+ \\_^") & set(f.text)
 
 
 def found_inputs(tape: Tape, args: Sequence[Any]) -> list[Any]:

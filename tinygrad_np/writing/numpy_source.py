@@ -111,6 +111,7 @@ class _Writer:
         self.names: dict[Record, str] = {}
         self.statements = Statements(tape)
         self.named, self.readers = self.statements.named, self.statements.readers
+        self.said = ""
         self.extra: list[tuple[str, Any]] = []  # what is too large to be written, or random: arguments too
         self.expressions: dict[Record, ast.expr] = {}
         self._refuse()
@@ -174,7 +175,7 @@ class _Writer:
                 targets[i] = self._fresh(self.named.get(item) or f"{r.primitive.name}_{i}")  # type: ignore[union-attr]
             self.names[item] = targets[i]
         left = ", ".join(targets) if len(targets) > 1 else f"({targets[0]},)"
-        return wrapped(f"{left} = {text}", INDENT, self._comment(r) if self.comments else "")
+        return wrapped(f"{left} = {text}", INDENT, self._new_comment(r))
 
     def _decides_no_dtype(self, c: Record) -> bool:
         """Whether a plain number may stand for this constant: all that read it have another input of its dtype."""
@@ -204,10 +205,12 @@ class _Writer:
                 self.expressions[r] = value
                 continue
             self.names[r] = self._fresh(self.named.get(r) or r.primitive.name)  # type: ignore[union-attr]  # no leaf
-            lines += wrapped(f"{self.names[r]} = {text}", INDENT, self._comment(r) if self.comments else "")
+            lines += wrapped(f"{self.names[r]} = {text}", INDENT, self._new_comment(r))
         if self.comments and backward:
             lines.insert(0, f"{INDENT}# Forward")
         results = ", ".join(text_of(self._operand(r)) for r in self.tape.outputs)
+        if len(self.tape.outputs) > 1 and len(f"{INDENT}return {results}") > WIDTH:
+            results = f"({results})"
         return [*lines, *wrapped(f"return {results}", INDENT)]
 
     def _confuses(self, r: Record, value: ast.expr) -> bool:
@@ -229,6 +232,12 @@ class _Writer:
             return expression(r, operands, self.helpers)
         except WriteError as reason:
             raise WriteError(f"{r.primitive.name} ({r.where}): {reason}") from None  # type: ignore[union-attr]
+
+    def _new_comment(self, r: Record) -> str:
+        """The comment on ``r``; nothing where the line above says the same."""
+        comment = self._comment(r) if self.comments else ""
+        before, self.said = self.said, comment
+        return "" if comment == before else comment
 
     def _comment(self, r: Record) -> str:
         origin = rule_of(r)
