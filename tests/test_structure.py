@@ -19,7 +19,7 @@ ROOMS = [
     {"core"},
     {"ops"},
     {"transforms", "anomaly"},
-    {"passes", "numeric", "catalogue", "listing", "optim"},
+    {"passes", "numeric", "catalogue", "listing", "optim", "running"},
     {"writing"},
     {"checking", "compiling"},
     {"drawing", "train"},

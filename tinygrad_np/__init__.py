@@ -44,6 +44,7 @@ _LAZY = {
     "check_grads": "checking",
     "check_manual": "checking",
     "compare": "checking",
+    "derive": "writing",
     "write": "writing",
     "Drawing": "drawing",
     "draw": "drawing",

@@ -34,6 +34,7 @@ from .checking import Comparison as Comparison
 from .checking import check_grads as check_grads
 from .checking import check_manual as check_manual
 from .checking import compare as compare
+from .writing import derive as derive
 from .writing import write as write
 from .drawing import Drawing as Drawing
 from .drawing import draw as draw

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 __all__ = ["main"]
 
@@ -14,10 +15,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tinygrad-np", description="Gradients by hand and by tape, on NumPy.")
     parser.add_argument("--version", action="store_true", help="print the version and leave")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for add in (_add_ops, _add_audit, _add_write, _add_derive):
+        add(commands)
+    words = sys.argv[1:] if argv is None else list(argv)
+    cut = words.index("--") if "--" in words else len(words)  # what follows is the script's
+    given = parser.parse_args(words[:cut])
+    if given.version:
+        from . import __version__
+
+        print(f"tinygrad_np {__version__}")
+        return 0
+    if given.command is None:
+        parser.print_help()
+        return 2
+    given.arguments = words[cut + 1 :]
+    return int(given.run(given))
+
+
+# Each command: its arguments, and what runs it
+
+
+def _add_ops(commands: Any) -> None:
     ops = commands.add_parser("ops", help="list every op", description="List every op, with how it is reached.")
     ops.add_argument("word", nargs="?", default="", help="only those whose name holds this")
     ops.add_argument("--markdown", action="store_true", help="as the page docs/ops.md")
     ops.add_argument("--stubs", action="store_true", help="write the stub files of this checkout")
+    ops.set_defaults(run=lambda given: _stubs() if given.stubs else _ops(given.word, given.markdown))
+
+
+def _add_audit(commands: Any) -> None:
     audit = commands.add_parser(
         "audit",
         help="find what is wrong in a hand-written backward pass",
@@ -35,31 +61,67 @@ def main(argv: Sequence[str] | None = None) -> int:
     audit.add_argument("--numeric", action="store_true", help="confirm each finding with differences too")
     audit.add_argument("--html", metavar="FILE", help="write the report as a page")
     audit.add_argument("--json", metavar="FILE", help="write the report as JSON")
-    words = sys.argv[1:] if argv is None else list(argv)
-    cut = words.index("--") if "--" in words else len(words)  # what follows is the script's
-    given = parser.parse_args(words[:cut])
-    if given.version:
-        from . import __version__
 
-        print(f"tinygrad_np {__version__}")
-        return 0
-    if given.command == "audit":
+    def run(given: argparse.Namespace) -> int:
         from .checking.audit.script import command
 
         return command(
-            given.target, words[cut + 1 :],
-            loss=given.loss, numeric=given.numeric, html=given.html, json=given.json,
-        )  # fmt: skip
-    if given.command == "ops" and given.stubs:
-        from .stubs import stubs
+            given.target, given.arguments, loss=given.loss, numeric=given.numeric, html=given.html, json=given.json
+        )
 
-        for path, text in stubs().items():
-            path.write_text(text)
-        return 0
-    if given.command == "ops":
-        return _ops(given.word, given.markdown)
-    parser.print_help()
-    return 2
+    audit.set_defaults(run=run)
+
+
+def _add_write(commands: Any) -> None:
+    write = commands.add_parser(
+        "write",
+        help="write a function and its gradient as NumPy source",
+        description="Run a script up to the first call of one of its functions, which takes arrays and gives one"
+        " number, and write that function and its gradient as one NumPy function.",
+        usage="tinygrad-np write [-h] [--grad NAMES] [-o FILE] SCRIPT.py:FUNCTION [-- ARGUMENT ...]",
+    )
+    write.add_argument("target", metavar="SCRIPT.py:FUNCTION")
+    write.add_argument("--grad", metavar="NAMES", help="arguments to differentiate by, w1,b1 (default: none)")
+    write.add_argument("-o", dest="output", metavar="FILE", help="where to write it (default: print it)")
+
+    def run(given: argparse.Namespace) -> int:
+        from .writing.command import write_command
+
+        return write_command(given.target, given.arguments, given.grad, given.output)
+
+    write.set_defaults(run=run)
+
+
+def _add_derive(commands: Any) -> None:
+    derive = commands.add_parser(
+        "derive",
+        help="print the derivation of a gradient",
+        description="Run a script up to the first call of one of its functions, which takes arrays and gives one"
+        " number, and write the derivation of its gradient: Markdown, or by the suffix of FILE a page or LaTeX.",
+        usage="tinygrad-np derive [-h] --grad NAMES [--symbol NAME=TEX] [-o FILE] SCRIPT.py:FUNCTION\n"
+        "                          [-- ARGUMENT ...]",
+    )
+    derive.add_argument("target", metavar="SCRIPT.py:FUNCTION")
+    derive.add_argument("--grad", metavar="NAMES", required=True, help="arguments to differentiate by, w1,b1")
+    derive.add_argument(
+        "--symbol", metavar="NAME=TEX", action="append", default=[], help=r"how to write a name: pred='\hat{y}'"
+    )
+    derive.add_argument("-o", dest="output", metavar="FILE", help="FILE.md, FILE.html or FILE.tex (default: print it)")
+
+    def run(given: argparse.Namespace) -> int:
+        from .writing.command import derive_command
+
+        return derive_command(given.target, given.arguments, given.grad, given.symbol, given.output)
+
+    derive.set_defaults(run=run)
+
+
+def _stubs() -> int:
+    from .stubs import stubs
+
+    for path, text in stubs().items():
+        path.write_text(text)
+    return 0
 
 
 def _ops(word: str, as_markdown: bool) -> int:
