@@ -107,6 +107,7 @@ def test_what_would_grow_is_left() -> None:
         (lambda x: x**1, []),
         (lambda x: np.negative(-x), []),
         (lambda x: 2 * (4 * x), ["multiply"]),
+        (lambda x: x + x, ["multiply"]),
         (lambda x: x.T.T, []),
         (lambda x: x.reshape(6).reshape(3, 2), ["reshape"]),
         (lambda x: x.reshape(6).reshape(2, 3), []),

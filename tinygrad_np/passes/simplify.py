@@ -150,6 +150,12 @@ def _plus_nothing(values: _Values, r: Record, inputs: Inputs) -> Any:
     return None
 
 
+@_for("add")
+def _twice(_: _Values, r: Record, inputs: Inputs) -> Any:
+    a, b = inputs
+    return [made(MULTIPLY, (2, a), None, r)] if a is b and same_kind(a, r) and r.dtype.kind in "fc" else None
+
+
 @_for("divide", "power")
 def _by_one(values: _Values, r: Record, inputs: Inputs) -> Any:
     return inputs[0] if same_kind(inputs[0], r) and values.uniform(inputs[1]) == 1 else None

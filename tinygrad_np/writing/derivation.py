@@ -84,17 +84,17 @@ class _Sheet:
         self.taken: set[str] = set()
         self.unnamed = 0
         for i, r in enumerate(tape.inputs):
-            self.formulas[r] = Formula(self._fresh(self._symbol(r.name or f"x{i}")))
+            self.formulas[r] = self._fresh(self._symbol(r.name or f"x{i}"))
         arrays = constants_of(tape)
         for r in tape.constants:
             a = arrays.get(r)
             plain = a is not None and a.size and np.all(a == a.flat[0])
-            self.formulas[r] = Formula(number(a.flat[0]) if plain else self._fresh(self._symbol(r.name or "c")))  # type: ignore[union-attr]
+            self.formulas[r] = Formula(number(a.flat[0])) if plain else self._fresh(self._symbol(r.name or "c"))  # type: ignore[union-attr]
         for r in tape.records:
             formula = self._right_hand_side(r)
             if r in self.statements.chosen or len(formula.text) > 120:
                 self.lines.append((r, formula))
-                self.formulas[r] = Formula(self._left_hand_side(r))
+                self.formulas[r] = self._left_hand_side(r)
             else:
                 self.formulas[r] = formula
 
@@ -107,21 +107,23 @@ class _Sheet:
     def _symbol(self, name: str) -> str:
         return self.symbols.get(name) or symbol(name)
 
-    def _fresh(self, text: str) -> str:
-        """The symbol, with primes for what is called the same."""
+    def _fresh(self, text: str) -> Formula:
+        """The symbol, with a number for what is called the same: h, h^(2), h^(3)."""
+        wished, n = text, 1
         while text in self.taken:
-            text = rf"{{{text}}}^{{\prime}}"
+            n += 1
+            text = f"{wished}^{{({n})}}"
         self.taken.add(text)
-        return text
+        return Formula(text, op="power" if n > 1 else "")
 
     def _right_hand_side(self, r: Record) -> Formula:
         pairs = zip(r.inputs, r.values, strict=True)
         return formula_of(r, [Formula(number(x)) if p is None else self.formulas[p] for p, x in pairs])
 
-    def _left_hand_side(self, r: Record) -> str:
+    def _left_hand_side(self, r: Record) -> Formula:
         primal = r.notes.primal if r.notes is not None else None
         if primal is not None and primal in self.formulas:
-            return derivative(self.formulas[self.root].text, self.formulas[primal].text)
+            return Formula(derivative(self.formulas[self.root].text, self.formulas[primal].text))
         name = self.statements.named.get(r)
         if name is not None:
             return self._fresh(self._symbol(name))

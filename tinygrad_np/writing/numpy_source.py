@@ -84,7 +84,7 @@ def argument_numbers(f: Callable[..., Any], wrt: Sequence[int | str], n: int) ->
     found = []
     for i in wrt:
         if isinstance(i, str) and i not in names[:n]:
-            raise ValueError(f"write: {f.__name__} has no argument {i!r}; it takes {', '.join(names[:n])}")
+            raise ValueError(f"{f.__name__} has no argument {i!r}; it takes {', '.join(names[:n])}")
         found.append(names.index(i) if isinstance(i, str) else i)
     return found
 

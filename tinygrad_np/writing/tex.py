@@ -25,6 +25,10 @@ GREEK = frozenset((
 COMPARE = {
     "greater": ">", "greater_equal": r"\ge", "less": "<", "less_equal": r"\le", "equal": "=", "not_equal": r"\ne",
 }  # fmt: skip
+LOGIC = {
+    "bitwise_or": r"\lor", "bitwise_and": r"\land", "invert": r"\lnot", "logical_or": r"\lor",
+    "logical_and": r"\land", "logical_not": r"\lnot",
+}  # fmt: skip
 SUPERSCRIPTS = ("exp", "transpose", "power", "square", "inv")
 PROTECTED = re.compile(r"[({|]\{\d\}[)}|,]|, \{\d\}\)|\[\{\d\}")
 
@@ -43,7 +47,7 @@ def scripted(f: Formula) -> str:
     """What can take a subscript or superscript: in brackets if it has a superscript, in braces if a subscript."""
     if f.holds < ATOM or f.op in SUPERSCRIPTS:
         return rf"\left({f.text}\right)"
-    return f"{{{f.text}}}" if "_" in f.text and not f.text.startswith("{") else f.text
+    return f"{{{f.text}}}" if "_" in f.text else f.text
 
 
 def raised(f: Formula) -> str:
@@ -109,11 +113,13 @@ def _filled(template: str, name: str, operands: Sequence[Formula]) -> Formula:
     for i, f in enumerate(operands):
         at = template.find(f"{{{i}}}")
         held = any(a <= at < b for a, b in spans) or at < 0
-        texts.append(f.text if held else f.within(ATOM))
+        then = template[at + 3 : at + 4]
+        texts.append(raised(f) if then == "^" else scripted(f) if then == "_" else f.text if held else f.within(ATOM))
     bare = template == "{0}"
     open_ended = template[:1] not in "([|{" and re.search(r"(?<![({|])\{\d\}$", template) is not None
     text = template.format(*texts)
-    return operands[0] if bare else Formula(text, PREFIX if open_ended else ATOM, name)
+    outermost = "power" if re.search(r"\}\^\{\{.*\}\}$", template) else name
+    return operands[0] if bare else Formula(text, PREFIX if open_ended else ATOM, outermost)
 
 
 # Forms that depend on their operands
@@ -205,6 +211,19 @@ def _joined(_: Record, operands: Sequence[Formula]) -> Formula:
     return Formula(rf"\left[{', '.join(f.text for f in operands)}\right]", ATOM, "concatenate")
 
 
+def _where(_: Record, operands: Sequence[Formula]) -> Formula:
+    condition, a, b = (f.text for f in operands)
+    inner = rf"{a} & \text{{where }} {condition} \\ {b} & \text{{elsewhere}}"
+    return Formula(rf"\begin{{cases}} {inner} \end{{cases}}", SUM, "where")
+
+
+def _logic(r: Record, operands: Sequence[Formula]) -> Formula | None:
+    sign = LOGIC[r.primitive.name]  # type: ignore[union-attr]  # no leaf
+    if len(operands) == 1:
+        return Formula(f"{sign} {operands[0].within(ATOM)}", PREFIX, "logic")
+    return Formula(f" {sign} ".join(f.within(PREFIX) for f in operands), SUM, "logic")
+
+
 def _same(_: Record, operands: Sequence[Formula]) -> Formula:
     return operands[0]
 
@@ -212,5 +231,6 @@ def _same(_: Record, operands: Sequence[Formula]) -> Formula:
 SPECIAL: dict[str, Callable[[Record, Sequence[Formula]], Formula | None]] = {
     "add": _add, "subtract": _add, "negative": _negative, "multiply": _multiply, "matmul": _matmul,
     "transpose": _transpose, "sum": _sum, "mean": _sum, "power": _power, "square": _power, "relu": _relu,
+    "where": _where, **dict.fromkeys(LOGIC, _logic),
     "getitem": _getitem, "gather": _getitem, "item": _item, "concatenate": _joined, "alias": _same,
 }  # fmt: skip
