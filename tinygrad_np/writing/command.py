@@ -32,7 +32,7 @@ def derive_command(target: str, arguments: Sequence[str], grad: str, symbols: Se
     suffix = Path(output).suffix if output else ".md"
     try:
         if suffix not in (".md", ".html", ".tex"):
-            raise ValueError(f"{output}: a derivation is written as .md, .html or .tex")
+            raise ValueError(f"{output}: a derivation is .md, .html or .tex")
         pairs = dict(_pair(s) for s in symbols)
         f, args = _called(target, arguments)
         found = derive(f, *args, wrt=_names(grad), symbols=pairs)
