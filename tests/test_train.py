@@ -129,9 +129,11 @@ def test_a_long_history_is_thinned_out_but_keeps_its_ends() -> None:
     history = train.History({"loss": range(1000), "a name that is wider than its numbers": range(1000)})
     lines = str(history).splitlines()
     epochs = [int(line.split()[0]) for line in lines[1:]]
-    assert len(epochs) == 20
-    assert (epochs[0], epochs[-1]) == (1, 1000)
+    assert epochs == [1, *range(50, 1001, 50)]
     assert len({len(line) for line in lines}) == 1
+    short = str(train.History({"loss": range(21)})).splitlines()
+    assert [int(line.split()[0]) for line in short[1:]] == [1, *range(2, 21, 2), 21]
+    assert str(train.History()) == "epoch"
 
 
 def test_a_history_stays_rectangular() -> None:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 __all__ = ["History"]
 
 ROWS = 20  # of a table; a longer history is thinned out
-WIDTH = 80
 
 
 class History:
@@ -59,7 +58,8 @@ class History:
 
     def __str__(self) -> str:
         n = len(self)
-        shown = sorted({round(1 + i * (n - 1) / (ROWS - 1)) for i in range(ROWS)}) if n > ROWS else range(1, n + 1)
+        every = next(k * 10**e for e in range(99) for k in (1, 2, 5) if n <= ROWS * k * 10**e)
+        shown = sorted({*range(every, n + 1, every), *([1, n] if n else [])})
         table = [["epoch", *self.columns]]
         table += [[str(i), *(f"{numbers[i - 1]:.5g}" for numbers in self.columns.values())] for i in shown]
         wide = [max(7, *(len(line[i]) for line in table)) for i in range(len(table[0]))]
