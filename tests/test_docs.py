@@ -14,12 +14,13 @@ from tinygrad_np.stubs import stubs
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PAGES = ["README.md", "docs/models.md", "docs/new-ops.md"]
+PAGES = ["README.md", "docs/models.md", "docs/new-ops.md", "docs/writing.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_programs_print_what_the_page_shows(page: str) -> None:
     blocks = BLOCK.findall((ROOT / page).read_text())
+    around = {"__name__": "__main__"}  # a page is read from the top
     programs = 0
     for i, (language, text) in enumerate(blocks):
         if language != "python":
@@ -27,7 +28,7 @@ def test_programs_print_what_the_page_shows(page: str) -> None:
         programs += 1
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(text, f"{page} block {i}", "exec"), {"__name__": "__main__"})
+            exec(compile(text, "example.py", "exec"), around)
         if i + 1 < len(blocks) and blocks[i + 1][0] == "text":
             assert printed.getvalue().splitlines() == blocks[i + 1][1].splitlines()
     assert programs

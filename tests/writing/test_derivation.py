@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ import tinygrad_np as tg
 from tinygrad_np.writing import Derivation, derive
 from tinygrad_np.writing.tex import symbol
 
+ROOT = Path(__file__).parents[2]
 SYMBOLS = {"h_relu": "h'", "pred": r"\hat{y}", "loss": "e"}
 
 
@@ -188,6 +193,18 @@ def test_without_latex2mathml_a_page_says_what_to_install(tmp_path: Path, monkey
     with pytest.raises(ImportError, match=r'pip install "tinygrad_np\[write\]"'):
         two_layer_derivation().to_html(tmp_path / "d.html")
     assert not (tmp_path / "d.html").exists()
+
+
+def test_the_page_of_the_docs_is_up_to_date() -> None:
+    command = re.search(
+        r"^tinygrad-np (derive .*) -o docs/derivation.md$", (ROOT / "docs/writing.md").read_text(), re.MULTILINE
+    )
+    assert command is not None
+    done = subprocess.run(
+        [sys.executable, "-m", "tinygrad_np", *shlex.split(command[1])],
+        cwd=ROOT, capture_output=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    assert (ROOT / "docs/derivation.md").read_text() == done.stdout, "run the command that docs/writing.md shows"
 
 
 def test_an_unknown_section_is_named() -> None:

@@ -85,8 +85,10 @@ class _Namer:
         inner = r.code is not None and (r.code, r.lasti) == self.call  # not the result of that call
         self.call = (r.code, r.lasti)
         arrived = g._record if type(g) is Tensor else None
-        if inner or not r.name or arrived is None or arrived.primitive is None or arrived.seq > r.seq:
+        if inner or arrived is None or arrived.primitive is None or arrived.seq > r.seq:
             return
-        if arrived.notes is None or arrived.notes.name is None:
+        if r.name and arrived.note().name is None:
             arrived.note().name = f"grad_{r.name}"
+            arrived.note().primal = r
+        elif arrived.note().primal is None:
             arrived.note().primal = r

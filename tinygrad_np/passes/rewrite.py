@@ -78,7 +78,7 @@ def rebuilt(tape: Tape, change: Callable[[Record, Inputs], Any]) -> Tape:
 
 
 def _is_cotangent(r: Record) -> bool:
-    return r.notes is not None and r.notes.primal is not None
+    return r.notes is not None and r.notes.primal is not None and r.notes.name is not None
 
 
 def is_made_by_rule(r: Record) -> bool:

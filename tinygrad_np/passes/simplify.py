@@ -84,7 +84,7 @@ class _Values:
 
 @_for("alias", "conjugate", "real", "positive")
 def _nothing(_: _Values, r: Record, inputs: Inputs) -> Any:
-    if r.notes is not None and r.notes.primal is not None and not is_made_by_rule(inputs[0]):
+    if r.notes is not None and r.notes.primal is not None and r.notes.name and not is_made_by_rule(inputs[0]):
         return None  # a cotangent under its own name
     of_reals = r.primitive.name in ("alias", "positive") or inputs[0].dtype.kind != "c"  # type: ignore[union-attr]
     return inputs[0] if of_reals and same_kind(inputs[0], r) else None

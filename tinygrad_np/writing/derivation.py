@@ -219,6 +219,7 @@ def found_inputs(tape: Tape, args: Sequence[Any]) -> list[Any]:
 
 
 def derivative(of: str, by: str) -> str:
+    by = rf"\left({by}\right)" if " " in by else by
     return rf"\frac{{\partial {of}}}{{\partial {by}}}"
 
 

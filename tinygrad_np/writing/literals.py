@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["WriteError", "dotted", "is_short", "literal", "numpy_name"]
+__all__ = ["WriteError", "dotted", "is_short", "literal", "numpy_name", "reciprocal"]
 
 LARGEST = 16  # elements of an array that is still written as a literal
 
@@ -63,9 +63,20 @@ def _number(value: Any) -> ast.expr:
         return ast.Call(dotted("complex"), parts, [])
     if isinstance(value, float) and not math.isfinite(value):
         return dotted("np.nan") if math.isnan(value) else dotted("np.inf" if value > 0 else "(-np.inf)")
+    n = reciprocal(value)
+    if n:
+        return ast.BinOp(literal(1 if value > 0 else -1), ast.Div(), ast.Constant(n))
     if value < 0 or (value == 0 and math.copysign(1, value) < 0):
         return ast.UnaryOp(ast.USub(), ast.Constant(-value))
     return ast.Constant(value)
+
+
+def reciprocal(value: Any) -> int:
+    """The whole number n of which this float is just 1 / n, where that reads better than its digits; else 0."""
+    if not isinstance(value, float) or value == 0 or not math.isfinite(value) or len(repr(abs(value))) < 8:
+        return 0
+    n = round(1 / abs(value)) if abs(value) > 1e-9 else 0
+    return n if n and 1 / n == abs(value) else 0
 
 
 def _array(a: np.ndarray) -> ast.expr:

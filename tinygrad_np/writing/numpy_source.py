@@ -204,7 +204,7 @@ class _Writer:
             if self.tape.outputs == [r] and r not in self.named:
                 self.expressions[r] = value
                 continue
-            self.names[r] = self._fresh(self.named.get(r) or r.primitive.name)  # type: ignore[union-attr]  # no leaf
+            self.names[r] = self._fresh(self.named.get(r) or self._hint(r))
             lines += wrapped(f"{self.names[r]} = {text}", INDENT, self._new_comment(r))
         if self.comments and backward:
             lines.insert(0, f"{INDENT}# Forward")
@@ -232,6 +232,14 @@ class _Writer:
             return expression(r, operands, self.helpers)
         except WriteError as reason:
             raise WriteError(f"{r.primitive.name} ({r.where}): {reason}") from None  # type: ignore[union-attr]
+
+    def _hint(self, r: Record) -> str:
+        """What to call a value that nobody named: the cotangent of what h is made of, ``grad_h_input``; else its op."""
+        primal = r.notes.primal if r.notes is not None else None
+        for s in self.readers.get(primal, ()) if primal is not None else ():
+            if s in self.named and s not in self.statements.backward:
+                return f"grad_{self.named[s]}_input"
+        return r.primitive.name  # type: ignore[union-attr]  # no leaf
 
     def _new_comment(self, r: Record) -> str:
         """The comment on ``r``; nothing where the line above says the same."""

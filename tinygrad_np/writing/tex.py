@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.record import Record
+from .literals import reciprocal
 
 __all__ = ["ATOM", "Formula", "formula_of", "number", "symbol"]
 
@@ -81,6 +82,8 @@ def number(value: Any) -> str:
     if isinstance(value, float):
         if not np.isfinite(value):
             return r"\mathrm{nan}" if np.isnan(value) else r"\infty" if value > 0 else r"-\infty"
+        if n := reciprocal(value):
+            return rf"{'-' if value < 0 else ''}\tfrac{{1}}{{{n}}}"
         text = f"{value:.6g}"
         if "e" in text:
             digits, power = text.split("e")
@@ -145,7 +148,8 @@ def _multiply(r: Record, operands: Sequence[Formula]) -> Formula:
     scalar = [p is None or (p.shape == () and p.primitive is None) or p.shape == () for p in r.inputs]
     if scalar[1] and not scalar[0]:
         a, b, scalar = b, a, scalar[::-1]
-    joint = r" \cdot " if a.text[-1:].isdigit() and b.text[:1].isdigit() else r" \, " if scalar[0] else r" \odot "
+    numbers = a.text[-1:] in "0123456789}" and b.text[:1].isdigit()
+    joint = r" \cdot " if numbers else r" \, " if scalar[0] else r" \odot "
     texts = [f.within(PRODUCT if f.op in ("", "multiply", "sum") else PREFIX) for f in (a, b)]
     return Formula(joint.join(texts), PRODUCT, "multiply")
 
