@@ -20,7 +20,7 @@ ROOMS = [
     {"ops"},
     {"transforms", "anomaly"},
     {"passes", "numeric", "catalogue", "listing", "optim", "running"},
-    {"writing"},
+    {"writing", "declaring"},
     {"checking", "compiling"},
     {"drawing", "train"},
     {"__init__"},

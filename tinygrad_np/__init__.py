@@ -16,10 +16,11 @@ from typing import Any
 from .anomaly import detect_anomaly
 from .core.modes import enable_grad, no_grad, observe, scope
 from .core.op_methods import OpMethods
-from .core.primitive import Primitive, elementwise, primitive
+from .core.primitive import Primitive
 from .core.record import Record
 from .core.tape import Tape, tape_of, trace
 from .core.tensor import Tensor
+from .declaring import elementwise, primitive
 from .ops.binding import public_names
 from .ops.declare import collecting
 
@@ -44,6 +45,8 @@ _LAZY = {
     "check_grads": "checking",
     "check_manual": "checking",
     "compare": "checking",
+    "OpReport": "checking",
+    "check_op": "checking",
     "derive": "writing",
     "write": "writing",
     "Drawing": "drawing",

@@ -9,13 +9,13 @@ from .core.modes import observe as observe
 from .core.modes import scope as scope
 from .core.op_methods import OpMethods as OpMethods
 from .core.primitive import Primitive as Primitive
-from .core.primitive import elementwise as elementwise
-from .core.primitive import primitive as primitive
 from .core.record import Record as Record
 from .core.tape import Tape as Tape
 from .core.tape import tape_of as tape_of
 from .core.tape import trace as trace
 from .core.tensor import Tensor as Tensor
+from .declaring import elementwise as elementwise
+from .declaring import primitive as primitive
 from .ops.declare import collecting as collecting
 from .transforms import checkpoint as checkpoint
 from .transforms import grad as grad
@@ -34,6 +34,8 @@ from .checking import Comparison as Comparison
 from .checking import check_grads as check_grads
 from .checking import check_manual as check_manual
 from .checking import compare as compare
+from .checking import OpReport as OpReport
+from .checking import check_op as check_op
 from .writing import derive as derive
 from .writing import write as write
 from .drawing import Drawing as Drawing

@@ -6,8 +6,9 @@ from .comparison import Comparison, Row
 from .diagnose import Diagnosis, diagnose
 from .grads import check_grads
 from .manual import check_manual
+from .opkit import OpReport, check_op
 
 __all__ = [
-    "AuditError", "AuditReport", "Comparison", "Diagnosis", "Row", "audit", "check_grads", "check_manual",
-    "compare", "diagnose",
+    "AuditError", "AuditReport", "Comparison", "Diagnosis", "OpReport", "Row", "audit", "check_grads", "check_manual",
+    "check_op", "compare", "diagnose",
 ]  # fmt: skip

@@ -203,9 +203,9 @@ class Claim:
         """A derivative as large as the outputs over the argument: one far below it is known the less."""
         return float(np.max(np.abs(u))) * max(map(_largest, self.problem.wide_ys)) / self.reach
 
-    def judge(self, mode: str) -> Judgement:
-        """Hold the rules against what evaluation gives, a cotangent a row and a direction a column."""
-        got, expected = self.rows(mode, self.U, self.V), self.U @ self.J
+    def judge(self, mode: str, got: Array | None = None) -> Judgement:
+        """Hold the rules, or ``got`` instead, against what evaluation gives: cotangents are rows, directions columns."""
+        got, expected = self.rows(mode, self.U, self.V) if got is None else got, self.U @ self.J
         allowed = np.stack([self.allowed(u, self.J, g) for u, g in zip(self.U, got, strict=True)])
         bound = _weighted(self.U, self.error)
         enough = [

@@ -1,0 +1,6 @@
+"""Is an op right? `check_op` asks, `OpReport` answers, and `draft_rule` writes a first rule."""
+
+from .check import check_op
+from .report import Check, OpReport
+
+__all__ = ["Check", "OpReport", "check_op"]

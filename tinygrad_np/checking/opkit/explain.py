@@ -1,0 +1,302 @@
+"""Why a gradient is wrong: what `diagnose` can prove from two arrays, and what the op's operands prove beyond that.
+
+A hypothesis is a statement about numbers, and is said only where they prove it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.primitive import Primitive
+from ..diagnose import Diagnosis, diagnose
+from .call import Call
+from .point import Point, Truth
+
+__all__ = ["explain", "swapped_operands", "with_rules"]
+
+Array = NDArray[Any]
+OUTPUT = "the output"
+
+
+def explain(point: Point, i: int, G: Array, truth: Truth) -> Diagnosis | None:
+    """What is wrong with the gradient ``G`` by argument ``i``; None if nothing can be proved."""
+    call, T = point.call, truth.value
+    if T.dtype.kind == "c":
+        return _complex(G, T)
+    if any(y.dtype.kind != "f" for y in point.problem.ys):
+        return None
+    if G.shape == T.shape and not np.isfinite(G).all():
+        return None
+    room = float(np.max(truth.room, initial=0))
+
+    def same(a: Array, b: Array) -> bool:
+        return a.shape == b.shape and bool(np.all(np.abs(a - b) <= room + 1e-9 * np.abs(b)))
+
+    found = diagnose(G, T, sizes_of(call))
+    if found is not None and (found.kind != "factor" or not _odd(found.text)):
+        return found
+    if G.shape != T.shape:
+        return found
+    name = call.names[i]
+    us, ys, xs = point.us, point.problem.ys, call.xs
+    hypotheses: Iterator[Diagnosis | None] = (
+        *_by_operands(point, i, T, same),
+        *(
+            Diagnosis("activation", f"the cotangent is handed on as it came: the local derivative by {name} is missing")
+            for u in us[:1]
+            if same(G, u)
+        ),
+        *(
+            Diagnosis("wrong-operand", f"this is the right cotangent of {call.names[j]}: the two are exchanged")
+            for j in range(len(xs))
+            if j != i and (other := point.truth(j)) is not None and same(G, other.value)
+        ),
+        _cancels(point, i, T, same),
+        _diagonal(point, i, G, same),
+        _path(G - T, xs, ys, us, call.names, room),
+        _repeated(call, G, T, room),
+        _factor_by_element(G, T, call, ys, room),
+    )  # type: ignore[assignment]
+    return next((d for d in hypotheses if d is not None), found)
+
+
+def _complex(G: Array, T: Array) -> Diagnosis | None:
+    """Conjugates: a rule is a plain transpose, and the engine conjugates at the two ends of a sweep."""
+    if G.shape != T.shape or not np.isfinite(G).all():
+        return None
+    near = 1e-6 * float(np.max(np.abs(T), initial=0))
+
+    def same(a: Array, b: Array) -> bool:
+        return bool(np.all(np.abs(a - b) <= near))
+
+    if same(np.conj(G), T):
+        return Diagnosis("conjugate", "conjugated, and should not be: a rule is a plain transpose")
+    if same(G, np.real(T) + 0j) or (not np.any(G.imag) and np.any(T.imag)):
+        return Diagnosis("conjugate", "its imaginary part is missing")
+    if not np.any(G.real) and np.any(T.real):
+        return Diagnosis("conjugate", "its real part is missing")
+    pairs = [np.stack([a.real, a.imag], axis=-1) for a in (G, T)]
+    found = diagnose(*pairs)
+    if found is not None:
+        return found
+    if np.all(np.abs(np.abs(G) - np.abs(T)) <= near):
+        return Diagnosis(
+            "conjugate", "of the right modulus, and another complex phase: a conjugate is there or missing"
+        )
+    return Diagnosis("conjugate", "no common mistake explains it; look for a conjugate of a complex operand")
+
+
+def _odd(text: str) -> bool:
+    """A factor that no common mistake brings, as 1.0732: an operand may explain it better."""
+    return text.rsplit(" ", 1)[-1].lstrip("-").replace(".", "").isdigit() and "." in text
+
+
+def sizes_of(call: Call) -> dict[str, int]:
+    """The sizes at hand and what they are called: where a mean divides, one of them is in the factor."""
+    sizes: dict[str, int] = {}
+    for name, x in zip(call.names, call.xs, strict=True):
+        for axis, n in enumerate(x.shape):
+            sizes[f"{name}.shape[{axis}]"] = n
+        if x.ndim > 1:
+            sizes[f"{name}.size"] = x.size
+    return sizes
+
+
+def _by_operands(point: Point, i: int, T: Array, same: Callable[[Array, Array], bool]) -> Iterator[Diagnosis]:
+    """The rule is right once it is given another operand in the place of one: it names the wrong one."""
+    for text, mutant in swapped_operands(point.call, i):
+        try:
+            found = point.gradient(mutant)[i]
+        except Exception:  # a rule may not take the other operand at all
+            continue
+        if same(found, T):
+            yield Diagnosis("transpose" if "transposed" in text else "wrong-operand", text)
+
+
+def _cancels(point: Point, i: int, T: Array, same: Callable[[Array, Array], bool]) -> Diagnosis | None:
+    """The same rule in longer arithmetic is right: it loses its digits."""
+    if np.finfo(np.longdouble).eps >= np.finfo(float).eps or point.call.xs[i].dtype != np.float64:
+        return None
+    longer = Point.__new__(Point)
+    longer.call = point.call.at([x.astype(np.longdouble) for x in point.call.xs])
+    longer.us = [u.astype(np.longdouble) for u in point.us]
+    try:
+        found = longer.gradient()[i]
+    except Exception:  # not every rule takes long numbers
+        return None
+    if found.dtype == np.longdouble and same(found.astype(float), T):
+        return Diagnosis(
+            "cancellation",
+            "right in longer arithmetic only: the rule cancels, and loses its digits where numbers are small",
+        )
+    return None
+
+
+def _diagonal(point: Point, i: int, G: Array, same: Callable[[Array, Array], bool]) -> Diagnosis | None:
+    claim = point.claim(i)
+    if len(point.us) != 1 or point.us[0].shape != G.shape or not claim.every_v or G.size < 2:
+        return None
+    if np.count_nonzero(claim.J - np.diag(np.diag(claim.J))) and same(
+        G, np.diag(claim.J).reshape(G.shape) * point.us[0]
+    ):
+        return Diagnosis(
+            "jacobian", "only the diagonal of the Jacobian: differentiated as if it worked element by element"
+        )
+    return None
+
+
+def _path(
+    D: Array, xs: Sequence[Array], ys: Sequence[Array], us: Sequence[Array], names: Sequence[str], room: float
+) -> Diagnosis | None:
+    """What the difference to the right gradient is: a path that is missing or counted twice leaves its mark there."""
+    tiny = 4 * room
+    if not np.any(np.abs(D) > tiny):
+        return None
+    for axis in range(D.ndim):
+        if D.shape[axis] > 1 and np.all(np.abs(D - np.mean(D, axis=axis, keepdims=True)) <= tiny):
+            return Diagnosis(
+                "batch-statistics",
+                f"off by the same amount all along axis {axis}: the path through a sum or mean over it is missing",
+            )
+    for what, kind, arrays in (
+        ("the cotangent", "fork", [("g", u) for u in us]),
+        ("", "regulariser", [*zip(names, xs, strict=True), *((OUTPUT, y) for y in ys)]),
+    ):
+        for name, a in arrays:
+            if a.shape != D.shape or D.size < 2 or not np.any(a):
+                continue
+            c = float(np.vdot(a, D).real / np.vdot(a, a).real)
+            if np.all(np.abs(D - c * a) <= tiny):
+                times = "" if np.isclose(abs(c), 1) else f"{abs(c):.4g} times "
+                verdict = "is there and should not be" if c > 0 else "is missing"
+                return Diagnosis(kind, f"off by {times}{what or name}: that term {verdict}")
+    for axis in range(D.ndim):
+        for name, a in (*zip(names, xs, strict=True), *((OUTPUT, y) for y in ys)):
+            if a.shape == D.shape and D.shape[axis] > 2 and D.size > D.shape[axis] and _rank_one(D, a, axis, tiny):
+                return Diagnosis(
+                    "batch-statistics", f"off by a multiple of {name} along axis {axis}: a path is missing"
+                )
+    return None
+
+
+def _rank_one(D: Array, a: Array, axis: int, room: float) -> bool:
+    """Whether each line of ``D`` along an axis is a combination of the same line of ``a`` and a constant."""
+    A = np.moveaxis(a, axis, -1)
+    B = np.moveaxis(D, axis, -1)
+    A = A - np.mean(A, axis=-1, keepdims=True)
+    B = B - np.mean(B, axis=-1, keepdims=True)
+    size = np.sum(A * A, axis=-1, keepdims=True)
+    if not np.all(size > 0):
+        return False
+    return bool(np.all(np.abs(B - np.sum(A * B, axis=-1, keepdims=True) / size * A) <= room))
+
+
+def _repeated(call: Call, G: Array, T: Array, room: float) -> Diagnosis | None:
+    """The error lives at the elements that an index names more than once."""
+    for x in call.leaves:
+        index = np.asarray(x) if isinstance(x, list | np.ndarray) else None
+        if index is None or index.dtype.kind not in "iu" or not index.size:
+            continue
+        values, counts = np.unique(index, return_counts=True)
+        again = values[counts > 1]
+        for axis in range(G.ndim):
+            n = G.shape[axis]
+            if not again.size or np.any(np.abs(again) > n):
+                continue
+            hit = np.zeros(n, bool)
+            try:
+                hit[again] = True
+            except IndexError:
+                continue
+            off = np.any(np.abs(G - T) > room, axis=tuple(k for k in range(G.ndim) if k != axis))
+            if np.any(off) and not np.any(off & ~hit):
+                return Diagnosis("scatter", "wrong only where an index is repeated: the contributions must be added up")
+    return None
+
+
+def _factor_by_element(G: Array, T: Array, call: Call, ys: Sequence[Array], room: float) -> Diagnosis | None:
+    """Another local derivative: the ratio, element by element, is a known function of an operand."""
+    known: list[tuple[str, Callable[[Array], Array]]] = [
+        ("{0}", lambda v: v),
+        ("1 / {0}", lambda v: 1 / v),
+        ("{0}**2", np.square),
+        ("1 / {0}**2", lambda v: 1 / v**2),
+        ("(1 - {0})", lambda v: 1 - v),
+        ("1 / (1 - {0})", lambda v: 1 / (1 - v)),
+        ("(1 - {0}**2)", lambda v: 1 - v * v),
+        ("1 / (1 - {0}**2)", lambda v: 1 / (1 - v * v)),
+        ("exp({0})", np.exp),
+        ("exp(-{0})", lambda v: np.exp(-v)),
+        ("sign({0})", np.sign),
+    ]
+    if np.count_nonzero(T) < 2:
+        return None
+    for name, v in (*((OUTPUT, y) for y in ys), *zip(call.names, call.xs, strict=True)):
+        if v.shape != T.shape:
+            continue
+        for text, f in known:
+            with np.errstate(all="ignore"):
+                factor = f(v)
+            if np.isfinite(factor).all() and np.all(np.abs(G - factor * T) <= room * (1 + np.abs(factor))):
+                return Diagnosis("activation", f"off by the factor {text.format(name)}, element by element")
+    return None
+
+
+def with_rules(prim: Primitive, wrap: Callable[[int, Callable[..., Any]], Callable[..., Any]]) -> Primitive:
+    """A copy of the op whose rule for each argument is ``wrap(i, rule)``."""
+    other = copy.copy(prim)
+    if prim.fixed:
+        other.vjps = tuple(None if r is None else wrap(i, r) for i, r in enumerate(prim.vjps))
+    else:
+
+        def rules(n: int) -> Sequence[Any]:
+            return [None if r is None else wrap(i, r) for i, r in enumerate(prim.rules(n))]
+
+        vars(other)["rules"] = rules
+    other.needed = tuple(None if n is None else -1 for n in prim.needed)
+    if hasattr(prim, "keeps"):
+        other.keeps = tuple(None if k is None else -1 for k in prim.keeps)  # type: ignore[assignment]  # of its length
+    return other
+
+
+def swapped_operands(call: Call, only: int | None = None) -> Iterator[tuple[str, Primitive]]:
+    """The op with a rule that reads one operand, or the output, in the place of another of the same shape."""
+    prim = call.op
+    if not isinstance(prim, Primitive) or prim.variadic:
+        return
+    args, _ = call.filled(call.xs)
+    shapes = [np.shape(a) for a in args[: prim.arity]]
+    y = call.run(*call.xs)
+    shown = list(prim.names[: prim.arity])
+    operands = [(OUTPUT, None if isinstance(y, tuple) else np.shape(y)), *zip(shown, shapes, strict=False)]
+    for j, (into, a) in enumerate(operands):
+        for k, (source, b) in enumerate(operands):
+            if j == k or a != b or a is None:
+                continue
+            yield (
+                f"right once {source} stands where the rule has {into}",
+                with_rules(prim, _reading(j, lambda ops, k=k: ops[k])),
+            )
+    for j, (name, shape) in enumerate(operands):
+        if shape is not None and len(shape) > 1 and shape[-1] == shape[-2]:
+            turned = _reading(j, lambda ops, j=j: np.swapaxes(ops[j], -1, -2))
+            yield f"right once {name} is transposed in the rule", with_rules(prim, turned)
+
+
+def _reading(
+    into: int, source: Callable[[Sequence[Any]], Any]
+) -> Callable[[int, Callable[..., Any]], Callable[..., Any]]:
+    def wrap(_: int, rule: Callable[..., Any]) -> Callable[..., Any]:
+        def swapped(g: Any, *operands: Any, **params: Any) -> Any:
+            other = list(operands)
+            other[into] = source(operands)
+            return rule(g, *other, **params)
+
+        return swapped
+
+    return wrap
