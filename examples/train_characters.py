@@ -3,8 +3,8 @@
 python examples/train_characters.py [--gradients manual|tape|check] [--epochs N] [--seed N] [--checkpoint FILE]
                                     [--resume]
 
-The text is CPython's own language reference, as `help()` shows it (pydoc_data.topics). How well a net guesses the next
-symbol of text that it has not seen is measured beside tables of how often symbols follow each other in the same text.
+The text is CPython's own language reference, as `help()` shows it, a tenth of it kept back. How well a net guesses the
+next symbol of what it has not seen is measured beside tables of how often symbols follow each other in the same text.
 Exit status: 0 if all went well, 1 if gradients by hand and by tape disagree, 2 if an argument or a checkpoint is
 unusable, 130 after Ctrl-C.
 """
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import string
 import sys
 import textwrap
 import time
@@ -25,16 +24,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a checkout needs
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # on a busy machine, threads make products this small ten times slower
 
 try:
-    import pydoc_data.topics
-
     import numpy as np
     from rich.console import Console
     from rich.table import Table
 except ImportError as missing:
-    print(f"{Path(__file__).name} needs numpy, rich and Python's own pydoc_data: no {missing.name}", file=sys.stderr)
+    print(f"{Path(__file__).name} needs {missing.name}: pip install {missing.name}", file=sys.stderr)
     raise SystemExit(2) from None
 
 from models import lstm, transformer
+from models._data import SYMBOLS, text, windows
 from models._training import WHOSE, checkpoint, ended, parsed, parser, step
 from tinygrad_np import Tensor
 from tinygrad_np.optim import AdamW, CosineAnnealingLR
@@ -42,7 +40,6 @@ from tinygrad_np.train import History, cross_entropy, fit, minibatches
 
 PROG = Path(__file__).name
 STEPS = 64  # symbols that a net sees at once
-SYMBOLS = sorted(set(string.printable[:95] + "\n"))
 START, SAMPLE = "The value of", 400  # what a sample begins with, and how many symbols the net adds
 Array = np.ndarray[Any, Any]
 
@@ -62,28 +59,6 @@ NETS = [
     Net("LSTM", lstm, {"width": 32, "hidden": 128}, 3, 32, 5e-3),
     Net("transformer", transformer, {"steps": STEPS, "width": 64, "heads": 4, "size": 16, "hidden": 256}, 4, 16, 1e-2),
 ]
-
-
-def texts() -> tuple[Array, Array]:
-    """Symbol numbers of the text to learn from, and of the text kept back, a tenth of it in pieces of 20 paragraphs.
-
-    A paragraph is one line. Topics quote each other: what comes twice is taken once, so that none is on both sides.
-    """
-    number = {symbol: i for i, symbol in enumerate(SYMBOLS)}
-    paragraphs = list(
-        dict.fromkeys(" ".join(p.split()) for topic in pydoc_data.topics.topics.values() for p in topic.split("\n\n"))
-    )
-    sides: tuple[list[str], list[str]] = [], []
-    for i, paragraph in enumerate(paragraphs):
-        sides[i // 20 % 10 == 9].append(paragraph)
-    learned, kept = (np.array([number.get(s, number["?"]) for s in "\n".join(side)]) for side in sides)
-    return learned, kept
-
-
-def windows(text: Array) -> Array:
-    """Pieces of STEPS + 1 symbols, one after the other: each predicts what comes after its first, second, ..."""
-    starts = np.arange(0, len(text) - STEPS, STEPS)
-    return text[starts[:, None] + np.arange(STEPS + 1)]
 
 
 def tables(learned: Array, kept: Array) -> Iterator[tuple[str, float]]:
@@ -144,14 +119,14 @@ def sample(net: Net, params: dict[str, Array], seed: int) -> str:
 def report(args: argparse.Namespace) -> int:
     console = Console()
     console = Console(width=min(max(console.width, 72), 80), highlight=False, markup=False)
-    learned, kept = texts()
+    learned, kept = text()
     console.print("The next symbol of a text", style="bold")
     console.print(f"{len(learned):,} symbols of the language reference to learn from, {len(kept):,} kept back")
     console.print(f"{WHOSE[args.gradients]}; seed {args.seed}")
     rows = [(name, "", "", f"{loss:.3f}") for name, loss in tables(learned, kept)]
     for net in NETS:
         begin = time.perf_counter()
-        params, history = train(net, args, windows(learned), windows(kept))
+        params, history = train(net, args, windows(learned, STEPS), windows(kept, STEPS))
         if history.interrupted:
             return 130
         seconds = time.perf_counter() - begin

@@ -23,14 +23,13 @@ try:
     import numpy as np
     from rich.console import Console
     from rich.table import Table
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
     from sklearn.neural_network import MLPClassifier
 except ImportError as missing:
     print(f'{Path(__file__).name} needs {missing.name}: pip install "tinygrad_np[examples]"', file=sys.stderr)
     raise SystemExit(2) from None
 
 from models import convnet, deep_mlp
+from models._data import Split, digits
 from models._training import WHOSE, checkpoint, ended, parsed, parser, step
 from tinygrad_np import Tensor
 from tinygrad_np.optim import AdamW, CosineAnnealingLR
@@ -57,14 +56,6 @@ NETS = [
 ]
 
 
-def digits() -> tuple[Array, Array, Array, Array]:
-    """Images [n, 8, 8] with pixels from -1 to 1 and their digits: to learn from, then to be tested on."""
-    x, y = load_digits(return_X_y=True)
-    x = (x / 8 - 1).reshape(-1, SIDE, SIDE).astype(np.float32)
-    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.25, random_state=0, stratify=y)
-    return x_train, y_train, x_test, y_test
-
-
 def moved(x: Array, rng: np.random.Generator) -> Array:
     """Half of the images shifted by up to a pixel: the digit stays the same, and the net has more to learn from."""
     framed = np.pad(x, ((0, 0), (1, 1), (1, 1)), constant_values=-1)
@@ -73,9 +64,7 @@ def moved(x: Array, rng: np.random.Generator) -> Array:
     return framed[np.arange(len(x))[:, None, None], down + pixels[:, None], right + pixels]
 
 
-def train(
-    net: Net, args: argparse.Namespace, data: tuple[Array, Array, Array, Array]
-) -> tuple[dict[str, Array], History]:
+def train(net: Net, args: argparse.Namespace, data: Split) -> tuple[dict[str, Array], History]:
     x_train, y_train, x_test, y_test = data
     rng = np.random.default_rng(args.seed)
     start = net.model.init(rng, *net.sizes, dtype=np.float32)
@@ -105,7 +94,7 @@ def train(
     return {name: t.data for name, t in params.items()}, history
 
 
-def trained_by_sklearn(seed: int, data: tuple[Array, Array, Array, Array]) -> tuple[int, int, float]:
+def trained_by_sklearn(seed: int, data: Split) -> tuple[int, int, float]:
     """Parameters, epochs and test accuracy of its MLPClassifier."""
     x_train, y_train, x_test, y_test = data
     net = MLPClassifier(max_iter=1000, random_state=seed % 2**32).fit(x_train.reshape(len(x_train), -1), y_train)

@@ -75,7 +75,7 @@ def ended(prog: str, run: Callable[[], int]) -> int:
     except DisagreementError as found:
         print(found)
         return 1
-    except (CheckpointError, OSError) as reason:
+    except (CheckpointError, ImportError, OSError) as reason:
         print(f"{prog}: {reason}", file=sys.stderr)
         return 2
 

@@ -195,7 +195,7 @@ def test_text_is_learned_better_than_by_bigrams(characters: ModuleType, capsys: 
 
 
 def test_no_paragraph_is_on_both_sides(characters: ModuleType) -> None:
-    learned, kept = ("".join(characters.SYMBOLS[i] for i in side) for side in characters.texts())
+    learned, kept = ("".join(characters.SYMBOLS[i] for i in side) for side in characters.text())
     assert len(kept) > len(learned) / 20
     assert not set(learned.split("\n")) & set(kept.split("\n"))
 
@@ -211,7 +211,7 @@ def test_the_tables_give_odds(characters: ModuleType) -> None:
 
 
 def test_characters_are_checked_too(characters: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    monkeypatch.setattr(characters, "texts", lambda: tuple(np.random.default_rng(0).integers(90, size=(2, 2000))))
+    monkeypatch.setattr(characters, "text", lambda: tuple(np.random.default_rng(0).integers(90, size=(2, 2000))))
     assert characters.main(["--gradients", "check"]) == 0
     right = characters.lstm.manual_gradients
     monkeypatch.setattr(characters.lstm, "manual_gradients", lambda *a: right(*a) | {"by": -right(*a)["by"]})
