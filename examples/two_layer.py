@@ -34,9 +34,10 @@ from models import Step, by_tape, descend, two_layer
 from models import _article as article
 from models import _as_printed as as_printed
 from models._arguments import Parser, directory, whole
-from tinygrad_np import Comparison, Tensor, compare, draw
+from tinygrad_np import Comparison, Tensor, compare, derive, draw, write
 
 SEEDS = 60
+SYMBOLS = {"h_relu": "h'", "pred": r"\hat{y}", "loss": "e"}  # as the article writes them
 COLOURS = ("red", "green", "bold", "dim")  # of the code as printed, the corrected one, the article's figure, the axis
 T = TypeVar("T")
 Array = np.ndarray[Any, Any]
@@ -159,19 +160,29 @@ def write_files(console: Console, run: Run, seed: int, out: Path) -> None:
     heading(console, "Files")
 
     def wrote(name: str, what: str) -> None:
-        line = f"{os.path.join(out, name):<{len(str(out)) + 12}} {what}"
+        line = f"{os.path.join(out, name):<{len(str(out)) + 17}} {what}"
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     params, x, y = article.setting(seed)
     leaves = {name: Tensor(p, requires_grad=True, name=name) for name, p in params.items()}
     graph = draw(two_layer.loss(leaves, Tensor(x, name="x"), Tensor(y, name="y")))
-    pictures = (
+    example = (*params.values(), x, y)
+
+    def source(path: Path) -> None:
+        path.write_text(write(error, *example, wrt=list(params), name="step"))
+
+    def derivation(path: Path) -> None:
+        derive(error, *example, wrt=list(params), symbols=SYMBOLS).to_html(path)
+
+    files = (
         ("graph.dot", graph.save, "what the error is computed from"),
         ("graph.svg", graph.render, "the same drawn"),
+        ("step.py", source, "error and gradients as NumPy source"),
+        ("derivation.html", derivation, "how the gradients come about"),
     )
-    for name, write, what in pictures:
+    for name, make, what in files:
         try:
-            write(out / name)
+            make(out / name)
             wrote(name, what)
         except (ImportError, RuntimeError) as reason:  # a package or a program is missing: it says which
             say(console, f"no {name}: {reason}")
@@ -187,6 +198,11 @@ def write_files(console: Console, run: Run, seed: int, out: Path) -> None:
     else:
         curves(Figure(figsize=(7, 4.2), layout="constrained"), run).savefig(out / "errors.png", dpi=150)
         wrote("errors.png", "the same drawn")
+
+
+def error(w1: Any, b1: Any, w2: Any, b2: Any, x: Any, y: Any) -> Any:
+    """The net's loss as a function of arrays, as what writes it out takes it."""
+    return two_layer.loss({"w1": w1, "b1": b1, "w2": w2, "b2": b2}, x, y)
 
 
 def curves(figure: Any, run: Run) -> Any:
