@@ -165,7 +165,7 @@ def test_without_renderer_and_matplotlib_it_says_what_to_install(
     text = capsys.readouterr().out
     assert "no graph.svg" in text
     assert 'no errors.png, which takes matplotlib: pip install "tinygrad_np[plot]"' in text
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["errors.csv", "graph.dot"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["derivation.html", "errors.csv", "graph.dot", "step.py"]
 
 
 def test_without_the_package_graphviz_it_says_so(
@@ -174,7 +174,7 @@ def test_without_the_package_graphviz_it_says_so(
     monkeypatch.setitem(sys.modules, "graphviz", None)
     assert example.main(["--epochs", "1", "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
-    assert "no graph.dot" in text
+    assert "no graph.svg" in text
     assert "pip install graphviz" in text
     assert (tmp_path / "errors.csv").exists()
 
