@@ -72,10 +72,11 @@ def sinc_guarded_at_0() -> Primitive:
         return np.where(x == 0, 1, np.sin(x) / np.where(x == 0, 1, x)).astype(np.result_type(x))
 
     def derivative(_y, x):
-        z = x * x
-        near = x * (-1 / 3 + z * (1 / 30 + z * (-1 / 840 + z / 45360)))
-        far = np.where(np.abs(x) < 0.1, 1, x)
-        return np.where(np.abs(x) < 0.1, near, (far * np.cos(far) - np.sin(far)) / (far * far))
+        small = np.abs(x) < 0.1
+        near, far = np.where(small, x, 0), np.where(small, 1, x)
+        z = near * near
+        series = near * (-1 / 3 + z * (1 / 30 + z * (-1 / 840 + z / 45360)))
+        return np.where(small, series, (far * np.cos(far) - np.sin(far)) / (far * far))
 
     return elementwise(forward, derivative)
 
@@ -88,7 +89,7 @@ def root_whose_slope_at_0_is_infinite() -> Primitive:
 @right(np.array([0.0, 0.5, 2.0]))
 def entropy_with_0_at_0() -> Primitive:
     def forward(x):
-        return x * np.log(np.where(x > 0, x, 1))
+        return x * np.log(np.where(x == 0, 1, x))
 
     return elementwise(forward, lambda _y, x: np.log(x) + 1, singular=True, domain=(0.1, 2.0))
 
@@ -322,6 +323,37 @@ def moving_window_by_name() -> Primitive:
     return primitive(
         lambda x, *, width, mode="sum": (weights(len(x), width, mode) @ x).astype(np.result_type(x)), name="window"
     ).defvjp(lambda g, _y, _x, *, width, mode: weights(_x.shape[0], width, mode).T @ g, linear=True)
+
+
+# Declared to be as it is
+
+
+@right(M)
+def transpose_that_is_a_view_and_says_so() -> Primitive:
+    return primitive(lambda x: x.T, name="turned", view=True).defvjp(lambda g, _y, _x: g.T, linear=True)
+
+
+@right(np.array([-1.4, -0.3, 0.0, 0.6]))
+def step_that_lets_its_cotangent_straight_through() -> Primitive:
+    op = primitive(lambda x: np.where(x < 0, -1.0, 1.0).astype(x.dtype), name="binary", deviates="straight through")
+    return op.defvjp(lambda g, _y, x: np.where(np.abs(x) <= 1, g, 0))
+
+
+@right(V)
+def gradient_reversed_on_purpose() -> Primitive:
+    op = primitive(lambda x: np.array(x), name="reversal", deviates="an adversary is trained through it")
+    return op.defvjp(lambda g, _y, _x: -g)
+
+
+@right(V)
+def sine_of_arrays_only_declared_of_first_order() -> Primitive:
+    op = primitive(lambda x: np.sin(np.asarray(x)), name="sine", order=1)
+    return op.defvjp(lambda g, _y, x: g * np.cos(np.asarray(x)))
+
+
+@right(V, W)
+def bump_without_a_rule() -> Primitive:
+    return primitive(lambda x, width: np.exp(-((x / width) ** 2)), name="bump", vjp="numeric")
 
 
 # Complex numbers

@@ -72,7 +72,7 @@ def softplus_whose_rule_overflows_beyond_the_samples() -> Primitive:
     return elementwise(lambda x: np.logaddexp(0, x), lambda _y, x: np.exp(x) / (1 + np.exp(x)))
 
 
-@wrong(np.array([1e-9, -3e-9, 2e-8]), by=f"{GRADIENT} special", says="zero|0 at|small|tiny|0 wherever|args\\[0\\]")
+@wrong(np.array([1e-9, -3e-9, 2e-8]), by=f"{GRADIENT} special", says=argument(0, "x"))
 def versine_whose_rule_cancels_near_0() -> Primitive:
     op = primitive(lambda x: 2 * np.sin(x / 2) ** 2)
     return op.defvjp(lambda g, _y, x: g * (1 - np.cos(x)) / np.tan(x / 2))
@@ -353,7 +353,7 @@ def op_without_any_rule() -> Primitive:
     return primitive(lambda x: x * x, name="bare")
 
 
-@wrong(V, W, by=GRADIENT, says=argument(1, "b"))
+@wrong(V, W, by="rules traced numeric", says=argument(1, "b"), verdict="warn")
 def product_declared_constant_in_its_second() -> Primitive:
     return primitive(lambda a, b: a * b).defvjp(lambda g, _y, _a, b: g * b, None)
 
