@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from writing.test_numpy_source import RUN, lint, runs
+from writing.test_numpy_source import lint, runs, runs_alone
 
 from tinygrad_np import derive
 from tinygrad_np.passes import optimised
 from tinygrad_np.passes.backward import gradient_tape
-from tinygrad_np.writing import outside, to_numpy
 
 ROOT = Path(__file__).parents[2]
 MODELS = sorted(p.stem for p in (ROOT / "models").glob("[!_]*.py"))
@@ -48,15 +45,7 @@ def test_a_net_is_derived(name: str, tmp_path: Path) -> None:
     assert "<math" in found.to_html(tmp_path / "page.html").read_text()
 
 
-def test_a_transformer_runs_in_a_process_with_nothing_but_numpy(tmp_path: Path) -> None:
-    loss, arrays, n = problem("transformer")
-    tape = optimised(gradient_tape(loss, *arrays, wrt=range(n)))
-    inputs = [*arrays, *outside(tape).values()]
-    (tmp_path / "step.py").write_text(to_numpy(tape))
-    (tmp_path / "run.py").write_text(RUN)
-    np.savez(tmp_path / "in.npz", **{f"x{i}": x for i, x in enumerate(inputs)})
-    command = [sys.executable, "-I", "run.py", "step.py", "in.npz", "out.npz"]
-    subprocess.run(command, cwd=tmp_path, check=True)
-    with np.load(tmp_path / "out.npz") as out:
-        for got, want in zip(out.values(), tape(*arrays), strict=True):
-            np.testing.assert_array_equal(got, want)
+@pytest.mark.parametrize("name", ["transformer", "convnet"])
+def test_a_net_runs_in_a_process_with_nothing_but_numpy(name: str, tmp_path: Path) -> None:
+    loss, arrays, n = problem(name)
+    runs_alone(optimised(gradient_tape(loss, *arrays, wrt=range(n))), arrays, tmp_path)

@@ -99,6 +99,19 @@ np.savez(sys.argv[3], *results)
 """
 
 
+def runs_alone(tape: Tape, xs: list[Any], tmp_path: Path) -> None:
+    """In a process with NumPy alone the source gives what the tape gives."""
+    inputs = [*xs, *outside(tape).values()]
+    (tmp_path / "step.py").write_text(to_numpy(tape))
+    (tmp_path / "run.py").write_text(RUN)
+    np.savez(tmp_path / "in.npz", **{f"x{i}": x for i, x in enumerate(inputs)})
+    command = [sys.executable, "-I", "run.py", "step.py", "in.npz", "out.npz"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    with np.load(tmp_path / "out.npz") as out:
+        for got, want in zip(out.values(), tape(*xs), strict=True):
+            np.testing.assert_array_equal(got, want)
+
+
 def test_it_runs_in_a_fresh_process_with_nothing_but_numpy(tmp_path: Path) -> None:
     def loss(w: Any, x: Any, y: Any) -> Any:
         return tg.cross_entropy(tg.layer_norm(tg.gelu(x @ w), 4), y)
@@ -106,14 +119,7 @@ def test_it_runs_in_a_fresh_process_with_nothing_but_numpy(tmp_path: Path) -> No
     rng = np.random.default_rng(0)
     xs = [rng.normal(size=(3, 4)), rng.normal(size=(5, 3)), np.array([0, 1, 2, 3, 0])]
     tape = optimised(gradient_tape(loss, *xs, wrt=[0]))
-    (tmp_path / "step.py").write_text(to_numpy(tape))
-    (tmp_path / "run.py").write_text(RUN)
-    np.savez(tmp_path / "in.npz", **{f"x{i}": x for i, x in enumerate(xs)})
-    command = [sys.executable, "-I", "run.py", "step.py", "in.npz", "out.npz"]
-    subprocess.run(command, cwd=tmp_path, check=True)
-    with np.load(tmp_path / "out.npz") as out:
-        for got, want in zip(out.values(), tape(*xs), strict=True):
-            np.testing.assert_array_equal(got, want)
+    runs_alone(tape, xs, tmp_path)
 
 
 @given(program=programs())
