@@ -11,7 +11,7 @@ from ..core.tape import Tape, trace
 from ..core.tensor import Tensor
 from ..transforms import value_and_grad
 
-__all__ = ["gradient_tape"]
+__all__ = ["CotangentNames", "gradient_tape"]
 
 
 def gradient_tape(f: Callable[..., Any], *args: Any, wrt: Sequence[int]) -> Tape:
@@ -36,7 +36,7 @@ def gradient_tape(f: Callable[..., Any], *args: Any, wrt: Sequence[int]) -> Tape
         return (value, *gradients)
 
     value_and_gradients.__wrapped__ = f  # type: ignore[attr-defined]
-    with switch(observers=(*current().observers, _Namer())):
+    with switch(observers=(*current().observers, CotangentNames())):
         tape = trace(value_and_gradients, *_named(f, args))
     _credit(tape)
     for i, r in zip(wrt, tape.outputs[1:], strict=True):
@@ -71,13 +71,18 @@ def _credit(tape: Tape) -> None:
             r.note().origin = rule
 
 
-class _Namer:
-    """Sees each step of the sweep, names the cotangent that arrives and says of what is made whose rule made it."""
+class CotangentNames:
+    """Sees each step of the sweep, names the cotangent that arrives and says of what is made whose rule made it.
+
+    ``singular``: the sweep met an op whose derivative can be infinite.
+    """
 
     def __init__(self) -> None:
+        self.singular = False
         self.call: Any = None  # of the user's program, that the record before this one came from
 
     def __call__(self, r: Record, g: Any, contributions: Sequence[tuple[int, Any]]) -> None:
+        self.singular = self.singular or (r.primitive is not None and r.primitive.singular)
         for i, c in contributions:
             made = c._record if type(c) is Tensor else None
             if made is not None and made.primitive is not None and made.note().origin is None:
