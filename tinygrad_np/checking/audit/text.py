@@ -25,7 +25,7 @@ LEGEND = {
     "kink": "right, with another choice at a kink",
     "wrong": "wrong",
     "inherited": "right, given a wrong input",
-    "unmatched": "matches no gradient",
+    "unmatched": "in between, no gradient of a name",
     "forward": "leads to the loss",
 }
 STYLES = {
@@ -171,7 +171,7 @@ def _legend(report: AuditReport, width: int) -> Iterator[Row]:
 
 
 def tally(lines: tuple[Line, ...]) -> str:
-    """``9 lines agree with the tape (7 exact, 2 rounding); 1 matches no gradient``."""
+    """``9 lines agree with the tape (7 exact, 2 rounding); 1 would, given right inputs``."""
     count = {status: sum(line.status == status for line in lines) for status in MARKS}
     good = {"exact": count["ok"], "rounding": count["rounding"], "kink": count["kink"]}
     total = sum(good.values())
@@ -180,8 +180,6 @@ def tally(lines: tuple[Line, ...]) -> str:
     text += f" with the tape{said}"
     if count["inherited"]:
         text += f"; {count['inherited']} would, given right inputs"
-    if count["unmatched"]:
-        text += f"; {count['unmatched']} match{'es' if count['unmatched'] == 1 else ''} no gradient"
     return text
 
 
