@@ -87,6 +87,11 @@ def test_of_a_long_source_that_is_right_the_gradients_are_shown() -> None:
     assert numbers == [1, 50, 51, 52, 150]  # a single line between two is not left out
 
 
+def test_it_begins_with_what_was_audited() -> None:
+    assert str(report()).startswith("audit of train in net.py: gradients of error\n")
+    assert str(report(function="<script>")).startswith("audit of net.py: gradients of error\n")
+
+
 def test_a_gap_between_functions_is_marked() -> None:
     lines = (Line(1, "def f(x):"), Line(2, "    return x"), Line(7, "def g(x):"))
     rows = str(AuditReport("f", "net.py", "loss", lines)).splitlines()

@@ -99,7 +99,7 @@ class AuditReport:
     Attributes
     ----------
     function : str
-        What was audited, as ``train`` or ``Net.step``.
+        What was audited, as ``train`` or ``Net.step``; ``<script>`` for the statements of a script.
     file : str
     loss : str
         The name of the scalar that all gradients are of.

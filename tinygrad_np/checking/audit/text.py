@@ -67,8 +67,8 @@ def rows(report: AuditReport, width: int = WIDTH) -> Iterator[Row]:
 
 
 def place(report: AuditReport) -> str:
-    """``train in script.py``."""
-    return f"{visible(report.function)} in {_file(report)}" if report.function else _file(report)
+    """``train in script.py``; of a script's own statements, ``script.py``."""
+    return _file(report) if report.function == "<script>" else f"{visible(report.function)} in {_file(report)}"
 
 
 def _file(report: AuditReport) -> str:
