@@ -2,43 +2,112 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ..checking.audit.report import AuditReport
+from ..checking.comparison import Comparison
+from ..core.record import Record
 from ..core.tape import Tape, tape_of, trace
 from ..core.tensor import Tensor
+from .document import document
 from .dot import dot_source
+from .facts import Facts, facts_of
+from .graph import graph_of
 from .picture import picture_of
 from .renderer import FORMATS, rendered
+from .sheet import Sheet, add_cotangents
+from .text import text_of
+from .verdicts import verdicts_of
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "draw", "mimebundle"]
+
+DIRECTIONS = ("TB", "LR", "BT", "RL")
 
 
 class Drawing:
-    """A drawn tape; made by `draw`. A notebook shows it as a picture, ``print`` as the text of the tape.
+    """A drawn tape; made by `draw`. A notebook shows it as a picture, ``print`` as text.
 
     Attributes
     ----------
     tape : Tape
+    title : str
+        What the result is called.
     source : str
         The drawing in Graphviz' language DOT; the same tape gives the same text.
+    notes : list of str
+        What the reader should know, such as what was closed or left out.
     """
 
-    def __init__(self, tape: Tape, max_nodes: int = 400) -> None:
-        self.tape = tape
-        self.picture = picture_of(tape, max_nodes)
+    def __init__(
+        self,
+        tape: Tape,
+        *,
+        has: tuple[str, ...] = (),
+        compare: Comparison | AuditReport | None = None,
+        names: Mapping[str, Any] | None = None,
+        depth: int | None = None,
+        direction: str = "TB",
+        max_nodes: int = 400,
+        given: tuple[Record, ...] = (),
+        root: Any = None,
+        title: str | None = None,
+    ) -> None:
+        self.tape, self.has, self.compare, self.direction = tape, list(has), compare, direction
+        self.graph = graph_of(tape, names, given)
+        grads = "grads" in has or "backward" in has
+        facts = facts_of(tape, grads=grads, root=root) if grads or "values" in has or "times" in has else Facts()
+        verdicts = verdicts_of(self.graph, compare) if compare is not None else {}
+        self.sheet = Sheet(self.graph, facts, verdicts, has_values="values" in has or "times" in has)
+        if "backward" in has:
+            add_cotangents(self.sheet)
+        numbers = bool({"values", "grads", "compare"} & {*has})  # they differ from one repeat to the next
+        self.picture = picture_of(self.graph, max_nodes, depth, fold=not numbers)
+        self.notes = [*self.picture.notes, *self.graph.notes]
+        results = [n.name for n in self.graph.nodes.values() if n.result and n.name]
+        self.title = results[0] if results else title or "tape"
 
     @cached_property
     def source(self) -> str:
-        return dot_source(self.picture)
+        return dot_source(self.picture, self.sheet, direction=self.direction, has=tuple(self.has))
+
+    @cached_property
+    def text(self) -> str:
+        """The drawing in Unicode letters, for a terminal."""
+        return text_of(self.picture, self.sheet, tuple(self.has))
+
+    def to_dict(self) -> dict[str, Any]:
+        """All that is known of the graph, for programs; README.md beside this file says what each key means."""
+        return document(self)
+
+    def to_json(self) -> str:
+        """The same as text."""
+        return json.dumps(self.to_dict(), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write one page that needs nothing else, to look around in and to step through; gives the path."""
+        from .page import page
+
+        path = Path(path)
+        _directory(path)
+        return _written(path, page(self).encode())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the DOT text to ``path``; gives the path."""
-        return _written(Path(path), self.source.encode())
+        """Write DOT text, JSON or the text drawing, by the suffix of ``path``; gives the path."""
+        path = Path(path)
+        form = path.suffix[1:].lower()
+        if form in FORMATS or form in ("html", "htm"):
+            other = "render" if form in FORMATS else "to_html"
+            raise ValueError(f"save writes .dot, .json or .txt; {other}() writes .{form}")
+        content = self.to_json() if form == "json" else f"{self.text}\n" if form == "txt" else self.source
+        return _written(path, content.encode(errors="backslashreplace"))
 
     def render(self, path: str | os.PathLike[str]) -> Path:
         """Write a picture, SVG, PNG or PDF by the suffix of ``path``; gives the path.
@@ -57,18 +126,17 @@ class Drawing:
         if form not in FORMATS:
             raise ValueError(
                 f"render writes .svg, .png or .pdf, by the suffix of the path; got {str(path)!r}"
-                + (": save() writes DOT text" if form in ("dot", "gv") else "")
+                + (": save() writes DOT, JSON and text" if form in ("dot", "gv", "json", "txt") else "")
+                + (": to_html() writes pages" if form in ("html", "htm") else "")
             )
         _directory(path)  # before the work, not after it
         return _written(path, rendered(self.source, form))
 
     def __str__(self) -> str:
-        if self.picture.left_out:
-            return f"{self!r}; print(drawing.tape) lists them all"
-        return str(self.tape)
+        return self.text
 
     def __repr__(self) -> str:
-        return f"<Drawing of {self.picture.ops:,} ops and {self.picture.leaves:,} leaves>"
+        return f"<Drawing of {self.graph.ops:,} ops and {self.graph.leaves:,} leaves>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         bundle = {}
@@ -80,11 +148,24 @@ class Drawing:
         return bundle
 
 
-def draw(x: Tensor | Tape | Callable[..., Any], *args: Any, max_nodes: int = 400) -> Drawing:
+def draw(
+    x: Tensor | Tape | Callable[..., Any],
+    *args: Any,
+    values: bool = False,
+    grads: bool = False,
+    backward: bool = False,
+    times: bool = False,
+    compare: Comparison | AuditReport | None = None,
+    names: Mapping[str, Any] | None = None,
+    depth: int | None = None,
+    direction: str = "TB",
+    max_nodes: int = 400,
+) -> Drawing:
     """Draw the graph that leads to a Tensor, a tape, or what a function does with example arguments.
 
     Ops, parameters, inputs and constants each have their shape and colour; a node says the user's variable, the op,
-    and shape and dtype of its value. After ``backward()`` the drawing is the same: the structure stays.
+    and shape and dtype of its value. Scopes are boxes; a repeated one is drawn once, with how often. After
+    ``backward()`` the drawing is the same: the structure stays.
 
     Parameters
     ----------
@@ -92,13 +173,35 @@ def draw(x: Tensor | Tape | Callable[..., Any], *args: Any, max_nodes: int = 400
         A Tensor, a `Tape`, or a function.
     *args
         Example arguments for a function: ``trace(x, *args)`` is drawn.
+    values
+        Write values on the nodes: small arrays in full, of others extent, mean, norm and a heat map or histogram. What
+        the tape has not kept is computed again, and refused where a leaf has changed since.
+    grads
+        Write cotangents on the nodes, what each op keeps for the backward pass, and the share of each path where
+        several add up. Of a function whose arguments need none, by all arguments of floating point.
+    backward
+        Draw the backward pass beside the forward one: a node for each cotangent, an edge for each rule.
+    times
+        Write on each op how long one run of it takes.
+    compare
+        A `Comparison` or an `AuditReport`: nodes are coloured and marked by what it says of their gradient.
+    names
+        Names to show: to each a Tensor of the graph, a variable's name, or a number as in ``print(tape)``, ``"%3"``.
+    depth
+        Close scopes nested deeper than this: 0 closes all. None: none are closed while the drawing is small enough.
+    direction
+        Which way the graph runs: "TB" downwards, "LR" to the right, "BT", "RL".
     max_nodes
-        Of a larger graph its beginning and its end are shown, and how much is left out between them.
+        A larger drawing folds repeats, closes scopes, and at last shows its beginning and its end; it says so.
 
     Raises
     ------
     TypeError
         If ``x`` is something else, or arguments are given that no function takes.
+    ValueError
+        If an option has no such value, a name no node, or cotangents are asked for without one real number to start.
+    RuntimeError
+        If values are asked for that were freed or changed.
 
     Examples
     --------
@@ -107,20 +210,63 @@ def draw(x: Tensor | Tape | Callable[..., Any], *args: Any, max_nodes: int = 400
     >>> drawing = draw(lambda x, w: np.tanh(x @ w), np.ones((4, 3)), np.ones((3, 2)))
     >>> drawing
     <Drawing of 2 ops and 2 leaves>
-    >>> "matmul" in drawing.source
-    True
+    >>> print(drawing)
+    ○    x  input (4, 3) float64
+    │ ○  w  input (3, 2) float64
+    ├─╯
+    ■    %1 = x @ w  (4, 2) float64
+    ◉    %2 = np.tanh(%1)  (4, 2) float64
+    <BLANKLINE>
+    ○ input  ■ operation  ◉ result
     """
     if max_nodes < 2:
         raise ValueError(f"max_nodes is how many nodes are shown, 2 or more; got {max_nodes}")
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction is one of {', '.join(DIRECTIONS)}; got {direction!r}")
+    if depth is not None and depth < 0:
+        raise ValueError(f"depth is how many levels of scopes stay open, 0 or more; got {depth}")
+    asked = {"values": values, "grads": grads, "backward": backward, "times": times, "compare": compare is not None}
+    options: dict[str, Any] = {
+        "has": tuple(k for k, v in asked.items() if v), "compare": compare, "names": names, "depth": depth,
+        "direction": direction, "max_nodes": max_nodes,
+    }  # fmt: skip
     if isinstance(x, Tensor | Tape):
         if args:
             raise TypeError(
                 f"draw takes example arguments after a function only; got a {type(x).__name__} and {len(args)} more"
             )
-        return Drawing(x if isinstance(x, Tape) else tape_of(x), max_nodes)
+        return Drawing(x, **options) if isinstance(x, Tape) else Drawing(tape_of(x), root=x.data, **options)
     if not callable(x):
         raise TypeError(f"draw takes a Tensor, a Tape, or a function and example arguments; got {type(x).__name__}")
-    return Drawing(trace(x, *args), max_nodes)
+    tape, given = _traced(x, args, grads or backward)
+    return Drawing(tape, given=given, title=getattr(x, "__name__", None), **options)
+
+
+def mimebundle(x: Tensor | Tape) -> dict[str, str]:
+    """What a notebook shows of a Tensor or a tape: a picture where it can, text where it cannot, never an error."""
+    words = {"text/plain": repr(x)}
+    if isinstance(x, Tensor) and x.is_leaf:
+        return words
+    try:
+        bundle = draw(x)._repr_mimebundle_()
+    except Exception:  # as in Drawing's own
+        return words
+    return bundle | words if isinstance(x, Tensor) else bundle
+
+
+def _traced(f: Callable[..., Any], args: tuple[Any, ...], grads: bool) -> tuple[Tape, tuple[Record, ...]]:
+    """The tape of a call, and the inputs that need a gradient only since cotangents were asked for."""
+    if not grads or any(type(a) is Tensor and a.requires_grad for a in args):
+        return trace(f, *args), ()
+    code = getattr(f, "__code__", None)
+    names = code.co_varnames[: code.co_argcount] if code is not None else ()
+    wrapped = []
+    for i, a in enumerate(args):
+        array = a.data if type(a) is Tensor else np.asarray(a)
+        name = a.name if type(a) is Tensor and a.name else names[i] if i < len(names) else None
+        wrapped.append(Tensor(array, True, name=name) if array.dtype.kind in "fc" else a)
+    tape = trace(f, *wrapped)
+    return tape, tuple(r for r in tape.inputs if r.diff)
 
 
 def _directory(path: Path) -> None:

@@ -1,178 +1,190 @@
-"""What is shown: nodes and edges, chosen from a tape, with nothing said of how they look."""
+"""What of a graph is shown: scopes closed, repeats folded, and of what is still too large its beginning and its end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import chain
-from typing import Any, Literal
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-import numpy as np
+from .graph import LEAVES, Edge, Graph, Kind, Node
+from .scopes import Cluster, copies_of, fold_repeats
 
-from ..core.primitive import item
-from ..core.record import Record
-from ..core.tape import Tape
-
-__all__ = ["Edge", "Kind", "Node", "Picture", "call", "picture_of", "plain"]
-
-Kind = Literal["parameter", "input", "constant", "op", "elided"]
-
-# Which argument is which says nothing here. An op that is missing only gets its arguments numbered.
-COMMUTES = {
-    "add", "multiply", "maximum", "minimum", "fmax", "fmin", "hypot", "logaddexp", "logaddexp2", "equal", "not_equal",
-    "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor",
-}  # fmt: skip
+__all__ = ["Picture", "Shown", "Way", "picture_of"]
 
 
-@dataclass(frozen=True)
-class Node:
-    """``key`` tells it apart: ``op3`` is the record that the printed tape calls ``%3``. ``elided`` has no record."""
+@dataclass(slots=True)
+class Shown:
+    """One node of the picture; ``node`` is the first that it stands for, None where much is left out.
+
+    ``closed`` is the cluster that is shown as this one node; where repeats are folded, ``copies`` says of how many.
+    """
 
     key: str
     kind: Kind
-    record: Record | None
+    node: Node | None
+    cluster: Cluster | None = None
     result: bool = False
+    closed: Cluster | None = None
+    copies: int = 1
 
 
-@dataclass(frozen=True)
-class Edge:
-    """All the ways from one node to another; ``label`` says which output goes to which argument, where it matters."""
+@dataclass(slots=True)
+class Way:
+    """All the edges from one node of the picture to another; ``again`` leads to the next turn of a folded repeat."""
 
     tail: str
     head: str
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Picture:
-    nodes: list[Node]
     edges: list[Edge]
-    ops: int  # on the whole tape
-    leaves: int
-
-    @property
-    def left_out(self) -> int:
-        """How many ops and leaves of the tape are not shown."""
-        return self.ops + self.leaves - sum(node.record is not None for node in self.nodes)
+    label: str = ""
+    again: bool = False
 
 
-def picture_of(tape: Tape, max_nodes: int) -> Picture:
-    """The picture of a tape; beyond ``max_nodes`` its beginning and its end, and one node for what lies between.
+@dataclass
+class Picture:
+    graph: Graph
+    nodes: dict[str, Shown]
+    ways: list[Way]
+    clusters: list[Cluster]  # drawn as boxes, outer before inner
+    left_out: int  # ops and leaves that nothing stands for
+    notes: list[str] = field(default_factory=list)
+    stands: dict[str, str] = field(default_factory=dict)  # folded node to the one that is shown in its place
 
-    The ``item`` records of an op with several outputs are no nodes: its edges start at the op.
+
+def picture_of(graph: Graph, max_nodes: int, depth: int | None = None, fold: bool = True) -> Picture:
+    """The picture of a graph in at most ``max_nodes`` nodes.
+
+    Scopes nested deeper than ``depth`` are closed; where that leaves too many nodes, repeats are folded, then scopes
+    closed from the innermost on, and at last the middle is left out. The picture's notes say so.
     """
-    inputs = set(tape.inputs)
-    ops = {r: f"op{i}" for i, r in enumerate(tape.records, 1) if r.primitive is not item}
-    results = {_source(r) for r in tape.outputs}
-    # A value computed before the trace began is a leaf of this tape too, though an op made it.
-    met = dict.fromkeys(chain((q for r in ops for q in (*_sources(r), r)), map(_source, tape.outputs), tape.inputs))
-    leaves = {r: f"leaf{i}" for i, r in enumerate((r for r in met if r not in ops), 1)}
-    keys = {r: ops.get(r) or leaves[r] for r in met}  # a leaf stands before the first op that reads it
-    shown = keys.keys() if len(keys) <= max_nodes else _ends(ops, leaves, max_nodes - 1)
-
-    nodes = [Node(keys[r], _kind(r, inputs, ops), r, r in results) for r in keys if r in shown]
-    if len(shown) < len(keys):  # stands where the first op is missing
-        gap = next(n for n, r in enumerate(keys) if r not in shown)
-        nodes.insert(gap, Node("elided", "elided", None))
-    ways: dict[tuple[str, str], list[str]] = {}
-    for r in ops:
-        head = keys[r] if r in shown else "elided"
-        several = len([p for p in r.inputs if p is not None]) > 1 and r.primitive.name not in COMMUTES  # type: ignore[union-attr]  # an op has one
-        for i, p in enumerate(r.inputs):
-            if p is None:
-                continue
-            tail = keys[_source(p)] if _source(p) in shown else "elided"
-            if tail == head == "elided":
-                continue
-            label = _argument(r, i) if several and head != "elided" else ""
-            if p.primitive is item and tail != "elided":
-                label = f"output {p.params['index']}{' → ' * bool(label)}{label}"  # type: ignore[index]  # item has one
-            ways.setdefault((tail, head), []).append(label)
-    edges = [Edge(tail, head, _joined(labels)) for (tail, head), labels in ways.items()]
-    return Picture(nodes, edges, len(ops), len(leaves))
-
-
-def _source(r: Record) -> Record:
-    """The node a value comes from: an output of an op with several is drawn as part of that op."""
-    return r.p0 if r.primitive is item else r
+    notes: list[str] = []
+    folds: dict[str, str] = fold_repeats(graph) if fold else {}
+    places = _places(graph, folds, depth)
+    if len(set(places.values())) > max_nodes and not fold:
+        folds = fold_repeats(graph)
+        if folds:
+            places = _places(graph, folds, depth)
+            notes.append(f"repeated scopes are folded: the graph has more than {max_nodes:,} nodes")
+    deepest = max((c.level for c in graph.clusters), default=-1)
+    if len(set(places.values())) > max_nodes and depth is None and deepest >= 0:
+        for level in range(deepest, -1, -1):
+            places = _places(graph, folds, level)
+            if len(set(places.values())) <= max_nodes:
+                break
+        notes.append(f"scopes are closed at depth {level}: the graph has more than {max_nodes:,} nodes")
+    nodes = _shown(graph, places)
+    if len(nodes) > max_nodes:
+        nodes = _ends(graph, nodes, places, max_nodes)
+    left_out = sum(place not in nodes and graph.nodes[key].primal is None for key, place in places.items())
+    if left_out:
+        whole = graph.ops + graph.leaves
+        notes.append(f"{left_out:,} of {whole:,} ops and leaves are not shown")
+    ways = _ways(graph, nodes, places, folds)
+    for shown in nodes.values():
+        shown.copies = copies_of(shown.closed or shown.cluster)
+    boxes: set[Cluster] = set()
+    for shown in nodes.values():
+        c = shown.cluster
+        while c is not None and c not in boxes:
+            boxes.add(c)
+            c = c.parent
+    return Picture(graph, nodes, ways, [c for c in graph.clusters if c in boxes], left_out, notes, folds)
 
 
-def _sources(r: Record) -> Iterator[Record]:
-    return (_source(p) for p in r.inputs if p is not None)
+def _places(graph: Graph, folds: dict[str, str], depth: int | None) -> dict[str, str]:
+    """The key under which each node is shown."""
+    closed: dict[Cluster | None, Cluster | None] = {None: None}
+    for c in graph.clusters:  # outer before inner
+        closed[c] = closed[c.parent] or (c if depth is not None and c.level >= depth else None)
+    places = {}
+    for key, node in graph.nodes.items():
+        of = node.primal or key
+        stand = graph.nodes[folds.get(of, of)]
+        shut = closed[stand.cluster]
+        places[key] = "grad_" * (node.primal is not None) + (shut or stand).key
+    return places
 
 
-def _ends(ops: dict[Record, str], leaves: dict[Record, str], room: int) -> set[Record]:
-    """The last op, the first, the one before the last, and so on, each with its leaves, while there is room."""
-    shown: set[Record] = set()
-    order = list(ops)
+def _shown(graph: Graph, places: dict[str, str]) -> dict[str, Shown]:
+    by_key = {c.key: c for c in graph.clusters}
+    nodes: dict[str, Shown] = {}
+    for key, place in places.items():
+        node = graph.nodes[key]
+        if place not in nodes:
+            shut = by_key.get(place.removeprefix("grad_"))
+            first = node if shut else graph.nodes.get(place, node)
+            nodes[place] = Shown(
+                place, "collapsed" if shut else first.kind, first, shut.parent if shut else first.cluster, closed=shut
+            )
+        shown = nodes[place]
+        if node.result:
+            shown.result = True
+            shown.kind = "output" if shown.kind == "op" else shown.kind
+    return nodes
+
+
+def _ends(graph: Graph, nodes: dict[str, Shown], places: dict[str, str], room: int) -> dict[str, Shown]:
+    """The last node, the first, the one before the last, and so on, each with its leaves, while there is room."""
+    leaves: dict[str, list[str]] = {}
+    for edge in graph.edges:
+        tail, head = places[edge.tail], places[edge.head]
+        if nodes[tail].kind in LEAVES:
+            leaves.setdefault(head, []).append(tail)
+    order = [key for key, shown in nodes.items() if shown.kind not in LEAVES]
+    kept: set[str] = set()
+
+    def take(keys: Iterable[str]) -> bool:
+        for key in keys:
+            if len(kept) >= room - 1:
+                return False
+            kept.add(key)
+        return True
+
     for pair in zip(reversed(order), order, strict=True):
-        for r in pair:
-            for new in (r, *(p for p in _sources(r) if p in leaves)):
-                if len(shown) >= room:
-                    return shown
-                shown.add(new)
+        if not all(take((key, *leaves.get(key, ()))) for key in pair):
+            break
+    shown: dict[str, Shown] = {}
+    for key, node in nodes.items():
+        if key in kept:
+            shown[key] = node
+        elif "elided" not in shown:
+            shown["elided"] = Shown("elided", "elided", None)
     return shown
 
 
-def _kind(r: Record, inputs: set[Record], ops: dict[Record, str]) -> Kind:
-    if r in ops:
-        return "op"
-    return "parameter" if r.diff and r.primitive is None else "input" if r in inputs else "constant"
+def _ways(graph: Graph, nodes: dict[str, Shown], places: dict[str, str], folds: dict[str, str]) -> list[Way]:
+    row = {key: i for i, key in enumerate(graph.nodes)}
 
+    def stand(key: str) -> str:
+        primal = graph.nodes[key].primal
+        stand = folds.get(key, key) if primal is None else "grad_" + folds.get(primal, primal)
+        return stand if stand in row else key
 
-def _argument(r: Record, i: int) -> str:
-    """What the op calls its argument ``i``; a letter means little beside a drawing, so then its place."""
-    prim = r.primitive
-    if not prim.variadic and i < len(prim.names) and len(prim.names[i]) > 1:  # type: ignore[union-attr]
-        return prim.names[i]  # type: ignore[union-attr]
-    n = i + 1
-    return f"{n}{'th' if n // 10 % 10 == 1 else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
-
-
-def _joined(labels: list[str]) -> str:
-    if len(labels) == 1:
-        return labels[0]
-    if len(labels) <= 3 and all(labels):
-        return ", ".join(labels)
-    return f"{len(labels):,} times"
-
-
-def call(r: Record) -> str:
-    """The op with what is no node: ``power(·, 2)``, ``sum(axis=0)``, or its name alone."""
-    prim = r.primitive
-    if prim is None:
-        return ""
-    said = ["·" if p is not None else plain(x) for p, x in zip(r.inputs, r.values, strict=True)]
-    said = said if any(p is None for p in r.inputs) else []
-    index, defaults = "", prim.defaults or {}
-    for k, v in (r.params or {}).items():
-        if k in defaults and plain(defaults[k]) == plain(v):
+    ways: dict[tuple[str, str], Way] = {}
+    for edge in graph.edges:
+        tail, head = places[edge.tail], places[edge.head]
+        tail, head = (tail if tail in nodes else "elided"), (head if head in nodes else "elided")
+        left, right = stand(edge.tail), stand(edge.head)
+        # From one turn of a folded repeat to the next the edge leads back: it is drawn, but orders nothing.
+        again = bool(folds) and row[left] >= row[right]
+        if tail == head and (not again or tail == "elided" or nodes[tail].closed is not None):
             continue
-        if k == "index":
-            index = f"[{', '.join(map(plain, v if isinstance(v, tuple) else (v,)))}]"
-        else:
-            said.append(f"{k}={plain(v)}")
-    return prim.name + index + (f"({', '.join(said)})" if said else "")
+        way = ways.setdefault((tail, head), Way(tail, head, [], again=again))
+        if not way.edges or (left, right) == (edge.tail, edge.head):  # of a folded copy the like is there already
+            way.edges.append(edge)
+    for way in ways.values():
+        closed = nodes[way.head].closed is not None or nodes[way.tail].closed is not None
+        known = "elided" not in (way.tail, way.head) and not closed
+        way.label = "next" if way.again else "" if closed else _label(way.edges, known)
+    return list(ways.values())
 
 
-def plain(value: Any, depth: int = 2) -> str:
-    """A parameter in few letters, the same in every process: no address in memory, no long array."""
-    if isinstance(value, np.ndarray):
-        return plain(value.item(), depth) if value.size == 1 else f"{value.dtype}{list(value.shape)}"
-    if isinstance(value, np.generic):
-        return plain(value.item(), depth)
-    if isinstance(value, bool | int | None) or value is Ellipsis:
-        return "..." if value is Ellipsis else str(value)
-    if isinstance(value, float | complex):
-        return f"{value:.6g}"
-    if isinstance(value, str | np.dtype):
-        return str(value)
-    if isinstance(value, slice):
-        start, stop, step = ("" if v is None else plain(v) for v in (value.start, value.stop, value.step))
-        return f"{start}:{stop}" + (f":{step}" if step else "")
-    if isinstance(value, tuple | list) and depth:
-        parts = [plain(v, depth - 1) for v in value[:6]] + ["..."] * (len(value) > 6)
-        comma = "," if len(parts) == 1 and isinstance(value, tuple) else ""
-        return f"({', '.join(parts)}{comma})" if isinstance(value, tuple) else f"[{', '.join(parts)}]"
-    name = getattr(value, "__name__", None)
-    return name if isinstance(name, str) else "·" if type(value) is object else type(value).__name__
+def _label(edges: list[Edge], known: bool) -> str:
+    """Which output goes to which argument, where it matters; of what is left out, how many."""
+    labels = []
+    for edge in edges if known else ():
+        output = "" if edge.output is None else f"output {edge.output}"
+        labels.append(" → ".join(filter(None, (output, edge.label))))
+    if len(edges) == 1:
+        return "".join(labels)
+    if 0 < len(labels) <= 3 and all(labels):
+        return ", ".join(labels)
+    return f"{len(edges):,} times"
