@@ -101,10 +101,9 @@ def _listing(tape: Tape) -> str:
 
 def _repr_mimebundle_(self: Any, include: Any = None, exclude: Any = None) -> dict[str, Any]:
     """Jupyter shows the graph of a Tensor or Tape as a picture where it can, as text where it cannot."""
-    if isinstance(self, Tensor) and self.is_leaf:
-        return {"text/plain": repr(self)}
-    bundle: dict[str, Any] = __getattr__("draw")(self)._repr_mimebundle_(include, exclude)
-    return bundle | {"text/plain": repr(self)} if isinstance(self, Tensor) else bundle
+    from .drawing import mimebundle
+
+    return mimebundle(self)
 
 
 OpMethods._repr_mimebundle_ = Tape._repr_mimebundle_ = _repr_mimebundle_  # type: ignore[method-assign, attr-defined]  # as above
