@@ -1,0 +1,131 @@
+"""A drawing's document as a page: one file that opens from disk, loads nothing, and runs no text of the user.
+
+What stands in ``assets/`` is put together as it is: the page, its style, its script, and Graphviz, which lays the graph
+out in the reader's browser, so that scopes open and close there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .drawing import Drawing
+
+__all__ = ["page"]
+
+SCRIPTS = ("words.js", "layout.js", "graph.js", "panels.js", "stepper.js", "page.js")
+MATH = 600_000  # letters of formulas as MathML in a page; in a larger one formulas are shown as code
+SUMMARIES = ("value", "cotangent", "contribution", "total")
+
+
+def page(drawing: Drawing) -> str:
+    """The page of a drawing: the whole graph, and the steps through it if cotangents were asked for."""
+    document = drawing.to_dict()
+    if document["whole"]:  # scopes open in the page: what the picture leaves out is no loss there
+        document |= {"notes": drawing.graph.notes, "counts": {**document["counts"], "left_out": 0}}
+    return _page(document)
+
+
+def _page(document: Mapping[str, Any]) -> str:
+    script = "\n".join(map(_asset, SCRIPTS))
+    parts = {
+        "policy": escape(_policy(script)),
+        "title": _title(str(document["title"])),
+        "style": _asset("page.css"),
+        "data": _data(document),
+        "engine": _asset("graphviz.js"),
+        "script": script,
+    }
+    return re.sub(r"\{(policy|title|style|data|engine|script)\}", lambda m: parts[m[1]], _asset("page.html"))
+
+
+def _asset(name: str) -> str:
+    return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
+
+
+def _policy(script: str) -> str:
+    """Nothing from outside, and no script but this one: should some text slip through as markup, it stays dead."""
+    own = b64encode(sha256(script.encode()).digest()).decode()
+    return "; ".join((
+        "default-src 'none'",
+        f"script-src 'sha256-{own}' 'wasm-unsafe-eval' blob:",
+        "worker-src blob:",
+        "style-src 'unsafe-inline'",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ))  # fmt: skip
+
+
+def _title(title: str) -> str:
+    return escape("".join(c if c.isprintable() else " " for c in title)[:80])
+
+
+def _data(document: Mapping[str, Any]) -> str:
+    """The document as JSON that cannot end the element it stands in. Summaries that are equal stand in it once."""
+    small, summaries = _interned(document)
+    whole = {**small, "summaries": summaries, "mathml": _mathml(document)}
+    # Letters beyond ASCII are escaped too, half surrogates among them, which no encoding has.
+    return json.dumps(whole, ensure_ascii=True, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _interned(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    numbers: dict[str, int] = {}
+    summaries: list[Any] = []
+
+    def number(summary: Any) -> int | None:
+        if summary is None:
+            return None
+        text = json.dumps(summary, sort_keys=True)
+        if text not in numbers:
+            numbers[text] = len(summaries)
+            summaries.append(summary)
+        return numbers[text]
+
+    def numbered(x: Mapping[str, Any]) -> dict[str, Any]:
+        return {k: number(v) if k in SUMMARIES else v for k, v in x.items()}
+
+    steps = document["steps"]
+    if steps is not None:
+        steps = [
+            numbered(step) | {"contributions": list(map(numbered, step["contributions"]))}
+            if step["phase"] == "backward"
+            else step
+            for step in steps
+        ]
+    return {**document, "nodes": list(map(numbered, document["nodes"])), "steps": steps}, summaries
+
+
+def _formulas(document: Mapping[str, Any]) -> Iterator[str | None]:
+    for node in document["nodes"]:
+        yield node["formula"]
+    for edge in document["edges"]:
+        yield (edge["rule"] or {}).get("formula")
+    for step in document["steps"] or ():
+        for c in step.get("contributions", ()):
+            yield c["formula"]
+
+
+def _mathml(document: Mapping[str, Any]) -> dict[str, str]:
+    """Each LaTeX formula as MathML; none where latex2mathml is missing, cannot do it, or there are too many."""
+    try:
+        from latex2mathml.converter import convert
+    except ImportError:
+        return {}
+    known: dict[str, str] = {}
+    room = MATH
+    for tex in dict.fromkeys(filter(None, _formulas(document))):
+        try:
+            known[tex] = convert(tex)
+        except Exception:  # a formula is a comfort: its code says the same
+            continue
+        room -= len(tex) + len(known[tex])
+        if room < 0:
+            return {}
+    return known
