@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models import by_tape, plain, watched
+from tinygrad_np import compare
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -217,3 +220,35 @@ def test_characters_are_checked_too(characters: ModuleType, monkeypatch: pytest.
     monkeypatch.setattr(characters.lstm, "manual_gradients", lambda *a: right(*a) | {"by": -right(*a)["by"]})
     assert characters.main(["--gradients", "check"]) == 1
     assert "disagree at step 1" in capsys.readouterr().out
+
+
+# All nets
+
+
+def test_every_net_meets_real_data_by_hand_as_by_tape() -> None:
+    zoo = loaded("zoo")
+    names = []
+    for task in zoo.tasks(np.random.default_rng(0)):
+        names.append(task.model.__name__.removeprefix("models."))
+        x, y = task.split.x[:20], task.split.y[:20]
+        leaves = watched(task.start)
+        values = task.model.forward(leaves, x, **task.keywords)
+        _, auto = by_tape(task.model, leaves, x, y, values)
+        comparison = compare(task.model.manual_gradients(task.start, x, y, plain(values)), auto)
+        assert comparison.ok, f"{names[-1]}\n{comparison}"
+        assert re.fullmatch(r"\d+\.\d %|R2 -?\d+\.\d\d|\d\.\d\d nats", task.score(task.model, task.start, task.split))
+    assert sorted(names) == sorted(p.stem for p in (EXAMPLES.parent / "models").glob("[!_]*.py"))
+
+
+def test_a_net_of_the_zoo_is_trained_and_timed(capsys: Any) -> None:
+    zoo = loaded("zoo")
+    assert zoo.main(["--markdown", "--only", "two_layer"]) == 0
+    head, _, row = capsys.readouterr().out.splitlines()
+    cells = [cell.strip() for cell in row.split("|")[1:-1]]
+    assert len(cells) == head.count("|") - 1
+    assert cells[0] == "[two_layer](../models/two_layer.py)"
+    assert float(cells[4].removesuffix(" %")) > 90
+    assert all(float(cell) > 0 for cell in cells[5:])
+    with pytest.raises(SystemExit):
+        zoo.main(["--only", "magic"])
+    assert "lstm" in capsys.readouterr().err
