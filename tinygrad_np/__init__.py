@@ -4,6 +4,7 @@
     loss.backward()                           gradients of all leaves
     compare(manual, auto)                     hand-derived gradients against the tape's
     draw(loss)                                the graph as a picture
+    compile(step)                             a training step as one piece of straight source
     optim, train                              optimisers, and a training loop with checkpoints
 
 Importing this imports numpy and the standard library only; what checks, draws and prints is loaded when first used.
@@ -47,6 +48,9 @@ _LAZY = {
     "compare": "checking",
     "OpReport": "checking",
     "check_op": "checking",
+    "draft_rule": "checking",
+    "CompileError": "compiling",
+    "compile": "compiling",
     "derive": "writing",
     "write": "writing",
     "Drawing": "drawing",

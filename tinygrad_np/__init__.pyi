@@ -36,6 +36,7 @@ from .checking import check_manual as check_manual
 from .checking import compare as compare
 from .checking import OpReport as OpReport
 from .checking import check_op as check_op
+from .checking import draft_rule as draft_rule
 from .writing import derive as derive
 from .writing import write as write
 from .drawing import Drawing as Drawing

@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tinygrad-np", description="Gradients by hand and by tape, on NumPy.")
     parser.add_argument("--version", action="store_true", help="print the version and leave")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for add in (_add_ops, _add_audit, _add_write, _add_derive):
+    for add in (_add_ops, _add_check_op, _add_audit, _add_write, _add_derive):
         add(commands)
     words = sys.argv[1:] if argv is None else list(argv)
     cut = words.index("--") if "--" in words else len(words)  # what follows is the script's
@@ -41,6 +41,27 @@ def _add_ops(commands: Any) -> None:
     ops.add_argument("--markdown", action="store_true", help="as the page docs/ops.md")
     ops.add_argument("--stubs", action="store_true", help="write the stub files of this checkout")
     ops.set_defaults(run=lambda given: _stubs() if given.stubs else _ops(given.word, given.markdown))
+
+
+def _add_check_op(commands: Any) -> None:
+    check = commands.add_parser(
+        "check-op",
+        help="say whether an op of your own is right",
+        description="Load a file, and check one of its ops on the samples that it declares: values, gradients of first"
+        " and second order, kinks, layouts, and whether the samples would have caught a mistake. Exit status: 0 nothing"
+        " failed, 1 something did, 2 it could not be checked.",
+    )
+    check.add_argument("target", metavar="FILE.py:NAME", help="a file, and the name of an op in it")
+    check.add_argument("--thorough", action="store_true", help="many more values, float16, threads, overlapping memory")
+    check.add_argument("--json", metavar="FILE", help="write the report as JSON")
+    check.add_argument("--html", metavar="FILE", help="write the report as a page")
+
+    def run(given: argparse.Namespace) -> int:
+        from .checking.opkit.script import command
+
+        return command(given.target, thorough=given.thorough, html=given.html, json=given.json)
+
+    check.set_defaults(run=run)
 
 
 def _add_audit(commands: Any) -> None:

@@ -114,11 +114,18 @@ class Judgement(NamedTuple):
 class Claim:
     """The derivatives of a function by one of its arguments, by evaluation; do the rules hold to them?
 
-    ``U`` and ``V`` have a cotangent and a direction a row; complex numbers are pairs of reals in them.
+    ``U`` and ``V`` have a cotangent and a direction a row; complex numbers are pairs of reals in them. Without
+    ``every`` they are random ones, however small the function is.
     """
 
     def __init__(
-        self, problem: Problem, i: int, given: Tolerance, taken: tuple[str, ...], rng: np.random.Generator
+        self,
+        problem: Problem,
+        i: int,
+        given: Tolerance,
+        taken: tuple[str, ...],
+        rng: np.random.Generator,
+        every: bool = True,
     ) -> None:
         self.problem, self.i, self.given, self.taken = problem, i, given, taken
         self.f, self.x, self.like = problem.of_one(i), problem.wide[i], problem.xs[i]
@@ -127,8 +134,8 @@ class Claim:
         n, m = count_reals([self.like]), count_reals(problem.ys)
         self.n = max(n, m)
         self.reach = max(1.0, _largest(self.x))
-        self.every_v = n <= (STEPPED if self.analytic else DIFFERENCED)
-        self.every_u = m <= DIFFERENCED
+        self.every_v = every and n <= (STEPPED if self.analytic else DIFFERENCED)
+        self.every_u = every and m <= DIFFERENCED
         self.V = np.eye(n) if self.every_v else np.stack([to_reals([direction(self.like, rng)]) for _ in range(RANDOM)])
         us = [to_reals([direction(y, rng) for y in problem.ys]) for _ in range(RANDOM)]
         self.U = np.eye(m) if self.every_u else np.stack(us)
@@ -204,7 +211,7 @@ class Claim:
         return float(np.max(np.abs(u))) * max(map(_largest, self.problem.wide_ys)) / self.reach
 
     def judge(self, mode: str, got: Array | None = None) -> Judgement:
-        """Hold the rules, or ``got`` instead, against what evaluation gives: cotangents are rows, directions columns."""
+        """Hold the rules, or ``got`` instead, against evaluation: cotangents are rows, directions columns."""
         got, expected = self.rows(mode, self.U, self.V) if got is None else got, self.U @ self.J
         allowed = np.stack([self.allowed(u, self.J, g) for u, g in zip(self.U, got, strict=True)])
         bound = _weighted(self.U, self.error)

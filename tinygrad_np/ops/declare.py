@@ -52,6 +52,8 @@ class Op(NamedTuple):
     domain: tuple[float, float] = (-2.0, 2.0)
     differentiable: bool = True
     order: int = 2  # how often it can be differentiated; 2 stands for any number
+    view: bool = False  # the output may be a view of an input
+    deviates: str = ""  # why its rule is on purpose not the derivative of every output
 
     @property
     def doc(self) -> str:
@@ -86,6 +88,8 @@ def op(
     samples: Sequence[Any] | None = None,
     domain: tuple[float, float] = (-2.0, 2.0),
     order: int = 2,
+    view: bool = False,
+    deviates: str = "",
     **declared: Any,
 ) -> Callable[[Callable[..., Any]], Primitive]:
     """Declare a primitive of this house; ``declared`` goes to `primitive`. ``np=True``: NumPy has it by this name."""
@@ -98,7 +102,8 @@ def op(
             p.forward = find(name)
         _register(
             p, name, f.__module__, np, method, given,
-            operator=operator, public=not name.startswith("_"), tex=tex, domain=domain, order=order,
+            operator=operator, public=not name.startswith("_"), tex=tex, domain=domain, order=order, view=view,
+            deviates=deviates,
         )  # fmt: skip
         return p
 
@@ -114,11 +119,15 @@ def composite(
     samples: Sequence[Any] = (),
     domain: tuple[float, float] = (-2.0, 2.0),
     order: int = 2,
+    deviates: str = "",
 ) -> Callable[[F], F]:
     """Declare a function made of other ops."""
 
     def make(f: F) -> F:
-        _register(f, f.__name__, f.__module__, np, method, samples, public=public, tex=tex, domain=domain, order=order)
+        _register(
+            f, f.__name__, f.__module__, np, method, samples,
+            public=public, tex=tex, domain=domain, order=order, deviates=deviates,
+        )  # fmt: skip
         return f
 
     return make

@@ -15,6 +15,9 @@ from ..core.primitive import primitive
 from .declare import composite, op
 from .products import as_arrays, conj
 
+PHASES = "the gradient is that of a loss that does not depend on the phases of the vectors"
+BASES = "the gradient is that of a loss that does not depend on the basis of a complement"
+
 POSITIVE = np.array([[2.0, 0.3, -0.5], [0.3, 1.5, 0.2], [-0.5, 0.2, 1.0]])
 POSITIVES = np.stack([POSITIVE, POSITIVE + np.diag([0.5, 1.0, 3.0])])
 HERMITIAN = POSITIVE + 0.3j * np.array([[0, 1, -0.5], [-1, 0, 0.4], [0.5, -0.4, 0]])
@@ -192,7 +195,7 @@ class EigResult(NamedTuple):
     eigenvectors: Any
 
 
-@op(tex=r"\operatorname{{eig}} {0}", samples=[(SQUARE,)])
+@op(tex=r"\operatorname{{eig}} {0}", samples=[(SQUARE,)], deviates=PHASES)
 def _eig(a):
     return tuple(np.linalg.eig(a))
 
@@ -211,7 +214,12 @@ def _eig_vjp(g, y, _a):
 _eig.defvjp(_eig_vjp)
 
 
-@composite(np="linalg.eig", tex=r"\operatorname{{eig}} {0}", samples=[(SQUARE,), (np.stack([SQUARE, 2 * SQUARE]),)])
+@composite(
+    np="linalg.eig",
+    tex=r"\operatorname{{eig}} {0}",
+    samples=[(SQUARE,), (np.stack([SQUARE, 2 * SQUARE]),)],
+    deviates=PHASES,
+)
 def eig(a):
     """Eigenvalues, in no order, and eigenvectors of length 1 of a square matrix, as ``(eigenvalues, eigenvectors)``.
 
@@ -248,6 +256,7 @@ class QRResult(NamedTuple):
         (ROTATED[:, :2], {"mode": "reduced"}),
         (ROTATED[:2], {"mode": "reduced"}),
     ],
+    deviates=BASES,
 )
 def _qr(a, *, mode):
     return tuple(np.linalg.qr(a, mode))
@@ -285,6 +294,7 @@ _qr.defvjp(_qr_vjp)
     np="linalg.qr",
     tex=r"\operatorname{{qr}} {0}",
     samples=[(TALL,), (TALLS, "complete"), (TALL.T, {"mode": "r"}), (SQUARE, "reduced")],
+    deviates=BASES,
 )
 def qr(a, mode="reduced"):
     """``a = q r`` with orthonormal columns q and upper triangular r, as ``(Q, R)``; with mode "r", r alone.
@@ -319,6 +329,7 @@ class SVDResult(NamedTuple):
         (TALL, {"full_matrices": True}),
         (TALL.T, {"full_matrices": True}),
     ],
+    deviates=BASES,
 )
 def _svd(a, *, full_matrices):
     return tuple(np.linalg.svd(a, full_matrices))
@@ -369,6 +380,7 @@ _svdvals.defvjp(_svdvals_vjp)
     np="linalg.svd",
     tex=r"\operatorname{{svd}} {0}",
     samples=[(SQUARE,), (TALL, {"full_matrices": False}), (TALLS, False), (TALL.T, {"compute_uv": False})],
+    deviates=BASES,
 )
 def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     """``a = u diag(s) vh`` with s descending, as ``(U, S, Vh)``; without ``compute_uv``, s alone.

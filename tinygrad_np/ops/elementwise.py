@@ -304,7 +304,7 @@ def conjugate(x):
 conjugate.defvjp(lambda g, _y, _x: _conj(g), linear=True).broadcasting()
 
 
-@op(np=True, tex=r"\operatorname{{Re}} {0}")
+@op(np=True, tex=r"\operatorname{{Re}} {0}", view=True)
 def real(x):
     """Real part."""
     return np.real(x)

@@ -35,6 +35,7 @@ _fit_length.defvjp(lambda g, _y, _a, *, n, axis: _fit_length(g, n=_a.shape[axis]
 @op(
     tex=r"\mathcal F {0}",
     samples=[(WAVE, {"axes": (1,)}), (SIGNAL, {"axes": (0, 1), "norm": "ortho"}), (WAVE, {"axes": ()})],
+    view=True,
 )
 def _fft(a, *, axes, norm=None):
     return np.fft.fftn(a, axes=axes, norm=norm)

@@ -91,6 +91,7 @@ def _filled(index, arrays):
 @op(
     tex="{0}_{{i}}",
     samples=[((4, 3), {"index": 1}), ((4, 3), {"index": (Ellipsis, None, slice(None, None, -2))})],
+    view=True,
 )
 def _getitem(a, *, index):
     return a[index]

@@ -104,6 +104,7 @@ matmul.defvjp(_matmul_a, _matmul_b, linear="each").broadcasting(core_dims=2)
         ((1, 3), (2, 3), {"subscripts": "ij,ij->j"}),
         ((2, 3), (3, 2), (2, 2), {"subscripts": "ij,jk,kl->il", "optimize": True}),
     ],
+    view=True,
 )
 def _einsum(*operands, subscripts, optimize=False):
     return np.einsum(subscripts, *operands, optimize=optimize)

@@ -26,6 +26,7 @@ from .reduce import as_array, normal_axes, spread, values
         ((), {"shape": (1, 1)}),
         ((0, 2), {"shape": (4, 0)}),
     ],
+    view=True,
 )
 def _reshape(a, *, shape, order="C"):
     return np.reshape(a, shape, order=order)
@@ -113,7 +114,11 @@ def atleast_3d(*arys):
 # Axes
 
 
-@op(tex=r"{0}^{{\mathsf T}}", samples=[((2, 3), {"axes": None}), ((2, 3, 4), {"axes": (1, -1, 0)})])
+@op(
+    tex=r"{0}^{{\mathsf T}}",
+    samples=[((2, 3), {"axes": None}), ((2, 3, 4), {"axes": (1, -1, 0)})],
+    view=True,
+)
 def _transpose(a, *, axes=None):
     return np.transpose(a, axes)
 
@@ -175,7 +180,11 @@ def matrix_transpose(x):
 # Repetition
 
 
-@op(tex="{0}", samples=[((3,), {"shape": (2, 3)}), ((2, 1), {"shape": (4, 2, 3)}), ((), {"shape": (2,)})])
+@op(
+    tex="{0}",
+    samples=[((3,), {"shape": (2, 3)}), ((2, 1), {"shape": (4, 2, 3)}), ((), {"shape": (2,)})],
+    view=True,
+)
 def _broadcast_to(a, *, shape):
     return np.broadcast_to(a, shape)
 

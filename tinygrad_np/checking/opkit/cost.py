@@ -98,7 +98,7 @@ def _times(f: Callable[..., Any], call: Call, us: Any) -> tuple[float, float]:
 
 
 def _best(run: Callable[[], Any]) -> float:
-    times = []
+    times: list[float] = []
     until = perf_counter() + 0.01
     while not times or (perf_counter() < until and len(times) < 50):
         start = perf_counter()

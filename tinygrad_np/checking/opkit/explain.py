@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -80,8 +81,8 @@ def _complex(G: Array, T: Array) -> Diagnosis | None:
         return Diagnosis("conjugate", "its imaginary part is missing")
     if not np.any(G.real) and np.any(T.real):
         return Diagnosis("conjugate", "its real part is missing")
-    pairs = [np.stack([a.real, a.imag], axis=-1) for a in (G, T)]
-    found = diagnose(*pairs)
+    left, right = (np.stack([a.real, a.imag], axis=-1) for a in (G, T))
+    found = diagnose(left, right)
     if found is not None:
         return found
     if np.all(np.abs(np.abs(G) - np.abs(T)) <= near):
@@ -280,12 +281,15 @@ def swapped_operands(call: Call, only: int | None = None) -> Iterator[tuple[str,
                 continue
             yield (
                 f"right once {source} stands where the rule has {into}",
-                with_rules(prim, _reading(j, lambda ops, k=k: ops[k])),
+                with_rules(prim, _reading(j, itemgetter(k))),
             )
     for j, (name, shape) in enumerate(operands):
         if shape is not None and len(shape) > 1 and shape[-1] == shape[-2]:
-            turned = _reading(j, lambda ops, j=j: np.swapaxes(ops[j], -1, -2))
-            yield f"right once {name} is transposed in the rule", with_rules(prim, turned)
+            yield f"right once {name} is transposed in the rule", with_rules(prim, _reading(j, _turned(j)))
+
+
+def _turned(j: int) -> Callable[[Sequence[Any]], Any]:
+    return lambda operands: np.swapaxes(operands[j], -1, -2)
 
 
 def _reading(

@@ -334,7 +334,7 @@ def dtypes(subject: Subject) -> Check:
             if any(y.dtype != dtype for y in ys) and all(b.dtype == np.float64 for b in base):
                 became = next(y.dtype for y in ys if y.dtype != dtype)
                 found.add(status, f"{dtype} becomes {became}\n  in {call.shown}", "dtype")
-            room = 64 * float(np.sqrt(np.finfo(dtype).eps))
+            room = 64 * float(np.sqrt(epsilon(dtype)))
             loss = [not _alike([a], [b.astype(a.dtype)], room) for a, b in zip(got, grads, strict=True)]
             if np.isfinite(np.concatenate([g.reshape(-1) for g in got])).all() and any(loss) and _alike(ys, base, room):
                 found.add("warn", f"the gradient of {dtype} is far from that of float64\n  in {call.shown}", "dtype")

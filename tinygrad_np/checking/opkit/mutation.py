@@ -117,6 +117,8 @@ def score(subject: Subject) -> Check:
     prim = subject.prim
     if prim is None:
         return Check("mutation", "skip", "made of other ops: there is no rule of its own to break")
+    if subject.wrong:
+        return Check("mutation", "skip", "the rule is wrong on the samples themselves")
     known = [p for p in points(subject) if p.call.xs]
     if not known:
         return Check("mutation", "skip", "no sample to break a rule on")

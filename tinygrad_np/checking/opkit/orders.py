@@ -98,12 +98,10 @@ def second_order(subject: Subject) -> Check:
         for i in range(len(second.xs)):
             if not second.xs[i].size or not any(y.size for y in second.ys):
                 continue
-            claim = Claim(second, i, (None, None), ("rev",), rng)
-            if claim.every_u and len(claim.U) > 3:
-                claim.every_u, claim.U = (
-                    False,
-                    np.stack([to_reals([direction(y, rng) for y in second.ys]) for _ in range(2)]),
-                )
+            try:
+                claim = Claim(second, i, (None, None), ("rev",), rng, every=second.xs[i].size <= 3)
+            except Exception:  # the op may refuse values next to its samples
+                continue
             try:
                 judgement = claim.judge("rev")
             except AssertionError as error:

@@ -87,7 +87,8 @@ class Point:
         parts = [value, room, jump > 0, bound > np.maximum(1e-3 * scale, 1e-8)]
         if like.dtype.kind == "c":
             parts = [value[0::2] + 1j * value[1::2], *(np.maximum(p[0::2], p[1::2]) for p in parts[1:])]
-        return Truth(*(p.reshape(like.shape) for p in parts), claim.method)  # type: ignore[arg-type]
+        value, room, kinks, unknown = (p.reshape(like.shape) for p in parts)
+        return Truth(value, room, kinks, unknown, claim.method)
 
     def asks(self, i: int) -> bool:
         """Whether there is anything to differentiate by argument ``i``, and evaluation near it works."""

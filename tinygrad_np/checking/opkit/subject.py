@@ -48,6 +48,11 @@ class Subject:
         """Random numbers that are the same in every run, and differ from check to check."""
         return np.random.default_rng(zlib.crc32(f"{self.name} {what}".encode()))
 
+    @property
+    def ruleless(self) -> bool:
+        """Whether it is differentiated by evaluation."""
+        return self.prim is not None and any(type(rule) is NumericRule for rule in self.prim.vjps)
+
     @cached_property
     def domain_is_declared(self) -> bool:
         return self.domain != ANYWHERE
@@ -101,15 +106,10 @@ def subject_of(
     said: dict[str, Any] = getattr(call, "declared", {})
     return Subject(
         call, name, calls, domain, reference, thorough,
-        deviates=getattr(entry, "deviates", "") or said.get("deviates", "") or _ruleless(call),
+        deviates=getattr(entry, "deviates", "") or said.get("deviates", ""),
         order=min(getattr(entry, "order", 2), said.get("order", 2)),
         view=getattr(entry, "view", False) or said.get("view", False),
     )  # fmt: skip
-
-
-def _ruleless(op: Any) -> str:
-    numeric = isinstance(op, Primitive) and any(type(rule) is NumericRule for rule in op.vjps)
-    return "the op has no rule, and is differentiated by evaluation: for exploring" if numeric else ""
 
 
 def draw(sample: Any, rng: np.random.Generator, domain: tuple[float, float]) -> Any:
@@ -131,7 +131,7 @@ def redrawn(x: Array, domain: tuple[float, float], rng: np.random.Generator) -> 
         return (x * (1 + s + np.swapaxes(s, -1, -2))).astype(x.dtype)
     if kind == "distribution":
         y = x * rng.uniform(0.5, 1.5, x.shape)
-        return (y / np.sum(y, axis=-1, keepdims=True)).astype(x.dtype)
+        return np.asarray(y / np.sum(y, axis=-1, keepdims=True)).astype(x.dtype)
     if kind:
         return x
     low, high = domain

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...numeric import directional
+from ..problem import to_reals
 from .call import import_line, literal
 from .forms import Verdicts
 from .gradient import points, where_raised
@@ -62,10 +64,10 @@ def _look_at_ties(found: Verdicts, point: Point, what: str) -> None:
         found.add("warn", f"{what}: the rule raises {where_raised(error)}\n  in {point.call.shown}")
         return
     for i in range(len(point.call.xs)):
-        if not point.asks(i) or point.call.names[i] in found.subject.wrong:
+        if not point.call.xs[i].size or point.call.names[i] in found.subject.wrong:
             continue
         if not np.isfinite(got[i]).all():
-            if not np.any(point.judge(i).vague):
+            if point.asks(i) and not np.any(point.judge(i).vague):
                 found.add(
                     "warn", f"{what}: the cotangent of {point.call.names[i]} is not finite\n  in {point.call.shown}"
                 )
@@ -79,12 +81,19 @@ def _among_ties(point: Point, i: int) -> str:
     """At a tie a gradient is a mixture of those nearby; moved all together, equal elements stay equal."""
     x, name, rng = point.call.xs[i], point.call.names[i], point.rng
     h = 1e-6 * max(1.0, float(np.max(np.abs(x))))
+    here = point.call.outputs(*point.call.xs)
     near = []
-    for _ in range(64):
+    for _ in range(32):
         moved = point.call.at([v + h * rng.uniform(-1, 1, v.shape).astype(v.dtype) for v in point.call.xs])
         other = Point.__new__(Point)
         other.call, other.us = moved, point.us
         try:
+            jumps = any(
+                np.any(np.abs(a - b) > 1e3 * h * np.maximum(1, np.abs(a)))
+                for a, b in zip(here, moved.outputs(*moved.xs), strict=True)
+            )
+            if jumps:
+                return ""  # it is not continuous here, or infinitely steep: nothing is between anything
             near.append(other.gradient()[i])
         except Exception:  # next to the tie the op may not be defined
             return ""
@@ -98,11 +107,14 @@ def _among_ties(point: Point, i: int) -> str:
         k = tuple(map(int, np.argwhere(off)[0]))
         nearby = f"next to the tie it is between {low[k]:.6g} and {high[k]:.6g}"
         return f"{name}: the cotangent at {list(k)} is {got[k]:.6g}; {nearby}"
-    claim = point.claim(i)
-    J, error, half_jump, method = claim.numeric(np.ones((1, claim.V.shape[1])))
-    u = claim.U[0]
-    right, found = float((u @ J)[0]), float(np.sum(got))
-    room = float(np.abs(u) @ np.minimum(error + half_jump, 1e300)[:, 0]) + 1e-3 * size * x.size
+    try:
+        moved_all = directional(point.problem.of_one(i), point.problem.wide[i], np.ones(x.shape))
+    except Exception:  # next to the tie the op may not be defined
+        return ""
+    u, method = to_reals(point.us), moved_all.method
+    right, found = float(u @ moved_all.value), float(np.sum(got))
+    bound = np.minimum(moved_all.error + moved_all.jump / 2, 1e300)
+    room = float(np.abs(u) @ bound) + 1e-3 * size * x.size
     if abs(found - right) <= room:
         return ""
     return (
