@@ -42,6 +42,7 @@ CLUSTER = {
     "labeljust": "l", "style": "rounded", "color": "#b8c2cc", "bgcolor": "#f7f9fb", "fontsize": "11",
     "fontcolor": MUTED, "margin": "10",
 }  # fmt: skip
+ROW = 6  # entries of the legend side by side
 LEGEND = {"label": "", "color": "#d5dae0", "style": "rounded", "margin": "10", "bgcolor": "white"}
 WORDS = {"op": "operation", "output": "result", "collapsed": "closed scope"}
 # An ellipse around a table of numbers is mostly empty.
@@ -62,7 +63,9 @@ def dot_source(picture: Picture, sheet: Sheet, *, direction: str = "TB", has: tu
 class _Dot:
     def __init__(self, picture: Picture, sheet: Sheet, direction: str, has: tuple[str, ...]) -> None:
         self.picture, self.sheet, self.direction, self.has = picture, sheet, direction, has
-        self.looks = LOOKS | {k: LOOKS[k] | v for k, v in WITH_NUMBERS.items() if {"values", "grads"} & {*has}}
+        self.looks = LOOKS | {
+            k: LOOKS[k] | v for k, v in WITH_NUMBERS.items() if {"values", "grads", "compare"} & {*has}
+        }
         heads: dict[str, list[str]] = {}
         for way in picture.ways:
             heads.setdefault(way.tail, []).append(way.head)
@@ -180,11 +183,15 @@ class _Dot:
         yield f"\t\tnode{_list({'fontsize': '10', 'fontcolor': MUTED, 'height': '0.25', 'margin': '0.1,0.03'})}"
         for key, says, look in entries:
             yield f"\t\t{key}{_list({'label': says, 'tooltip': 'legend'} | look)}"
+        rows = [entries[i : i + ROW] for i in range(0, len(entries), ROW)]
+        for above, below in zip(rows, rows[1:], strict=False):
+            for (upper, *_), (lower, *_) in zip(above, below, strict=False):
+                yield f"\t\t{upper} -> {lower}{_list({'style': 'invis'})}"
         yield "\t}"
         for shown in self.picture.nodes.values():
             if shown.result:  # an edge that is not seen puts the legend below the graph
                 place = self.places[shown.key][0]
-                yield f"\t{place} -> {entries[len(entries) // 2][0]}{_list({'style': 'invis'})}"
+                yield f"\t{place} -> {rows[0][len(rows[0]) // 2][0]}{_list({'style': 'invis'})}"
 
 
 def _list(attributes: Mapping[str, str]) -> str:

@@ -58,12 +58,17 @@ class Drawing:
         max_nodes: int = 400,
         given: tuple[Record, ...] = (),
         root: Any = None,
+        fresh: bool = False,
         title: str | None = None,
     ) -> None:
         self.tape, self.has, self.compare, self.direction = tape, list(has), compare, direction
         self.graph = graph_of(tape, names, given)
         grads = "grads" in has or "backward" in has
-        facts = facts_of(tape, grads=grads, root=root) if grads or "values" in has or "times" in has else Facts()
+        facts = (
+            facts_of(tape, grads=grads, root=root, fresh=fresh)
+            if grads or "values" in has or "times" in has
+            else Facts()
+        )
         verdicts = verdicts_of(self.graph, compare) if compare is not None else {}
         self.sheet = Sheet(self.graph, facts, verdicts, has_values="values" in has or "times" in has)
         if "backward" in has:
@@ -239,7 +244,7 @@ def draw(
     if not callable(x):
         raise TypeError(f"draw takes a Tensor, a Tape, or a function and example arguments; got {type(x).__name__}")
     tape, given = _traced(x, args, grads or backward)
-    return Drawing(tape, given=given, title=getattr(x, "__name__", None), **options)
+    return Drawing(tape, given=given, fresh=True, title=getattr(x, "__name__", None), **options)
 
 
 def mimebundle(x: Tensor | Tape) -> dict[str, str]:

@@ -46,13 +46,15 @@ class Facts:
     steps: list[Step] = field(default_factory=list)
 
 
-def facts_of(tape: Tape, *, grads: bool, root: Any = None) -> Facts:
+def facts_of(tape: Tape, *, grads: bool, root: Any = None, fresh: bool = False) -> Facts:
     """Values and times of a tape's records; with ``grads`` the steps of the sweep from its first output.
 
     Parameters
     ----------
     root
         The value of the first output, where it is known: computing it again must give it.
+    fresh
+        The tape was recorded just now, and nothing can have changed.
 
     Raises
     ------
@@ -65,14 +67,10 @@ def facts_of(tape: Tape, *, grads: bool, root: Any = None) -> Facts:
     facts = Facts()
     with warnings.catch_warnings(), np.errstate(all="ignore"):  # the program that was recorded has warned already
         warnings.simplefilter("ignore")
-        _evaluate(tape, facts)
+        _evaluate(tape, facts, fresh)
         value = facts.values.get(tape.outputs[0]) if tape.outputs else None
-        if root is not None and value is not None and not _agree(value, root):
-            raise RuntimeError(
-                "computing the values again from the leaves gives another result than the Tensor has: a leaf's array"
-                " was changed after the forward pass, or an op draws random numbers; draw before that, or"
-                " draw(function, *arguments)"
-            )
+        if root is not None and value is not None:
+            _must_agree(value, root, "the Tensor has")
         if grads:
             facts.steps = _swept(tape, facts)
     return facts
@@ -89,16 +87,21 @@ def _refuse_changed(tape: Tape) -> None:
                 )
 
 
-def _agree(a: Any, b: Any) -> bool:
-    a, b = np.asarray(a), np.asarray(b)
+def _must_agree(again: Any, was: Any, who: str) -> None:
+    """Refuse values that come out otherwise than they did."""
+    a, b = np.asarray(again), np.asarray(was)
     tolerance = 1e-4 if a.dtype in (np.float32, np.complex64) else 1e-2 if a.dtype == np.float16 else 1e-9
-    return a.shape == b.shape and bool(np.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True))
+    if a.shape != b.shape or not np.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True):
+        raise RuntimeError(
+            f"computing the values again from the leaves gives another result than {who}: a leaf's array was changed"
+            " after the forward pass, or an op draws random numbers; draw before that, or draw(function, *arguments)"
+        )
 
 
 # Values
 
 
-def _evaluate(tape: Tape, facts: Facts) -> None:
+def _evaluate(tape: Tape, facts: Facts, fresh: bool) -> None:
     values, missing = facts.values, facts.missing
     kept: dict[Record, Any] = {}
     for r in tape.records:
@@ -107,7 +110,9 @@ def _evaluate(tape: Tape, facts: Facts) -> None:
                 kept.setdefault(p, x)
         if r.y is not None and r.y is not FREED:
             kept[r] = r.y
+    unsure: set[Record] = set()  # leaves, and what was computed again of them: to be held against what was kept
     for r in (*tape.inputs, *tape.constants):
+        unsure.add(r)
         value = kept.get(r, r.y)  # what was used: the leaf may have got another array since
         if isinstance(value, np.ndarray | tuple):
             values[r] = value
@@ -120,11 +125,16 @@ def _evaluate(tape: Tape, facts: Facts) -> None:
         prim, params = r.primitive, r.params or {}
         if lost is None and not any(isinstance(v, DRAWS) for v in params.values()):
             spare = _run(r, lambda: prim.forward(*xs, **params), facts, spare)  # type: ignore[union-attr]  # noqa: B023
+        again = values.get(r)
         if r in kept:
             values[r] = kept[r]
             missing.pop(r, None)
+            if not fresh and isinstance(again, np.ndarray) and not unsure.isdisjoint(r.inputs):
+                _must_agree(again, kept[r], f"{prim.name} gave (recorded at {r.where})")  # type: ignore[union-attr]
         elif r not in values and r not in missing:
             missing[r] = "not kept, and what it is made of was not kept either" if lost else "it draws random numbers"
+        else:
+            unsure.add(r)
 
 
 def _run(r: Record, forward: Callable[[], Any], facts: Facts, spare: float) -> float:
@@ -166,10 +176,20 @@ def _swept(tape: Tape, facts: Facts) -> list[Step]:
         root = next(new for new, old in back.items() if old is root)
 
     def see(r: Record, g: Any, contributions: Sequence[tuple[int, Any]]) -> None:
-        steps.append(Step(back.get(r, r), g, list(contributions)))
+        if r.primitive is item:
+            return  # part of the step of the op whose output it is
+        steps.append(Step(back.get(r, r), _outward(g, r), [(i, _outward(c, r.inputs[i])) for i, c in contributions]))
 
     sweep([root], [np.ones(root.shape, root.dtype)], observers=[see])
     return steps
+
+
+def _outward(g: Any, like: Any) -> Any:
+    """A cotangent of ``like`` as ``.grad`` has it: the sweep runs on conjugates of complex ones."""
+    if like.dtype is None:
+        parts = g if isinstance(g, tuple | list) else (g,)
+        return tuple(None if part is None else _outward(part, s) for part, s in zip(parts, like.shape, strict=False))
+    return np.conjugate(dense(g)) if like.dtype.kind == "c" else g
 
 
 def _live_again(tape: Tape, facts: Facts) -> dict[Record, Record]:

@@ -68,15 +68,15 @@ def label_of(shown: Shown, picture: Picture, sheet: Sheet, has: tuple[str, ...],
 
 
 def _rows(lines: list[str]) -> str:
-    """Lines of a label; a table where one of them is one."""
-    if not any(line.startswith("<table") for line in lines):
+    """Lines of a label; a table where there are many, or one of them is one."""
+    if len(lines) < 3 and not any(line.startswith("<table") for line in lines):
         return "<br/>".join(lines)
     rows = "".join(f"<tr><td>{line}</td></tr>" for line in lines)
     return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{rows}</table>'
 
 
 def _small(words: str) -> str:
-    return f'<font point-size="10" color="{MUTED}">{text(words, 60)}</font>' if words else ""
+    return f'<font point-size="10" color="{MUTED}">{text(words, 80)}</font>' if words else ""
 
 
 def _closed(shown: Shown, picture: Picture, sheet: Sheet) -> list[str]:

@@ -123,12 +123,15 @@ def _shown(graph: Graph, places: dict[str, str]) -> dict[str, Shown]:
 
 def _ends(graph: Graph, nodes: dict[str, Shown], places: dict[str, str], room: int) -> dict[str, Shown]:
     """The last node, the first, the one before the last, and so on, each with its leaves, while there is room."""
-    leaves: dict[str, list[str]] = {}
+    with_it: dict[str, list[str]] = {}  # its leaves, and the cotangents of all of them
     for edge in graph.edges:
         tail, head = places[edge.tail], places[edge.head]
         if nodes[tail].kind in LEAVES:
-            leaves.setdefault(head, []).append(tail)
-    order = [key for key, shown in nodes.items() if shown.kind not in LEAVES]
+            with_it.setdefault(head, []).append(tail)
+    order = [key for key, shown in nodes.items() if shown.kind not in LEAVES and not key.startswith("grad_")]
+    for key in order:
+        both = [key, *with_it.get(key, ())]
+        with_it[key] = [k for k in (*both, *(f"grad_{k}" for k in both)) if k in nodes]
     kept: set[str] = set()
 
     def take(keys: Iterable[str]) -> bool:
@@ -139,7 +142,7 @@ def _ends(graph: Graph, nodes: dict[str, Shown], places: dict[str, str], room: i
         return True
 
     for pair in zip(reversed(order), order, strict=True):
-        if not all(take((key, *leaves.get(key, ()))) for key in pair):
+        if not all(take(with_it[key]) for key in pair):
             break
     shown: dict[str, Shown] = {}
     for key, node in nodes.items():

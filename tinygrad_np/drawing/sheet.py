@@ -48,6 +48,9 @@ class Sheet:
             node = graph.nodes[graph.keys[r]] if r in graph.keys else None
             own = node is not None and node.record is r
             self.labels[r] = (node.name if own and node is not None else None) or label
+        for r in graph.tape.records:
+            if r.primitive is item and r.p0 in self.labels:
+                self.labels[r] = f"{self.labels[r.p0]}[{r.params['index']}]"  # type: ignore[index]  # item has one
         self.rules = Rules(self.labels, self.facts.values)
         self.tape_labels = labels
         self._place(graph)
@@ -57,7 +60,7 @@ class Sheet:
         arriving: dict[tuple[str, int | None], list[Edge]] = {}
         for step in self.facts.steps:
             r = step.record
-            if r.primitive is item or r not in graph.keys:
+            if r not in graph.keys:
                 continue
             key = graph.keys[r]
             self.order.append(key)

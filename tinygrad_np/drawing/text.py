@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..checking.audit.text import columns
 from .facts import saved
 from .graph import LEAVES, call
-from .labels import cluster_name, contents, printable, short, size_of, time_of, type_of
+from .labels import cluster_name, contents, short, size_of, time_of, type_of
 from .picture import Picture, Shown
 from .summary import Detail, summary
 
@@ -26,6 +28,7 @@ SIGNS = {
     "parameter": "●", "input": "○", "constant": "◇", "op": "■", "output": "◉", "collapsed": "▣", "elided": "┄",
     "cotangent": "◂",
 }  # fmt: skip
+SMALL = 8  # entries that are shown in full
 LANES = 16  # lines side by side; of more, some are cut
 
 
@@ -123,19 +126,14 @@ def _said(shown: Shown, picture: Picture, sheet: Sheet, has: tuple[str, ...]) ->
 
 
 def _numbers(value: object) -> str:
-    found = summary(value, Detail(8, 0, 0))
-    if found["data"] is not None:
-        return short(printable(str(_rounded(found["data"]))), 70)
+    array = np.asarray(value)
+    if array.size <= SMALL:
+        return short(" ".join(np.array2string(array, precision=4, separator=", ").split()), 70)
+    found = summary(array, Detail(0, 0, 0))
     said = ((k, found[k]) for k in ("min", "max", "mean", "norm"))
     bad = f"  {found['nonfinite']:,} not finite" if found["nonfinite"] else ""
     parts = (f"{k} {x:.4g}" if isinstance(x, float | int) else f"{k} {x}" for k, x in said if x is not None)
     return "  ".join(parts) + bad
-
-
-def _rounded(data: object) -> object:
-    if isinstance(data, list):
-        return [_rounded(x) for x in data]
-    return float(f"{data:.4g}") if isinstance(data, float) else data
 
 
 def _aligned(rows: list[tuple[str, str, str]], picture: Picture) -> list[str]:

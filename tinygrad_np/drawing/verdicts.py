@@ -15,10 +15,11 @@ from .summary import plain_number
 
 __all__ = ["SIGNS", "STATUSES", "Verdict", "report_of", "verdicts_of"]
 
-# By weight, the gravest last: of several verdicts on a node, that one is shown. Colour is never the only sign.
+# By weight, the gravest last: of several verdicts on a node, that one is shown. Colour is never the only sign; the
+# signs are such as every common font has.
 SIGNS = {
-    "exact": "✓", "rounding": "≈", "kink": "∧", "extra": "+", "missing": "−", "unmatched": "?", "inherited": "↯",
-    "shape": "▭", "wrong": "✗",
+    "exact": "=", "rounding": "≈", "kink": "^", "extra": "+", "missing": "−", "unmatched": "?", "inherited": "↑",
+    "shape": "≠", "wrong": "×",
 }  # fmt: skip
 STATUSES = {
     "exact": "gradient right to the last bit",
