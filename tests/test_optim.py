@@ -17,7 +17,7 @@ from tinygrad_np import Tensor, optim  # with the others
 from tinygrad_np.transforms.tree import flatten
 
 TABLE = oracle.load()
-TOLERANCE = {"float64": 1e-12, "complex128": 1e-12, "float32": 2e-5, "complex64": 2e-5}
+TOLERANCE = {"float64": 1e-13, "complex128": 1e-13, "float32": 5e-6, "complex64": 5e-6}
 EVERY = ("SGD", "Adam", "AdamW", "RMSprop")
 
 

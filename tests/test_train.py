@@ -377,6 +377,13 @@ def test_ctrl_c_twice_interrupts_at_once(capsys: Any) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals differ")
+def test_ctrl_c_between_batches_counts_too(capsys: Any) -> None:
+    history = run(*problem(), metrics={"pressed": pressing(lambda _: 0.0, {2})})
+    assert (len(history), history.interrupted) == (2, True)
+    assert capsys.readouterr().err == "interrupted after epoch 2 of 3; nothing is saved\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals differ")
 def test_ctrl_c_without_a_checkpoint_says_that_nothing_is_saved(capsys: Any) -> None:
     assert run(*problem(), pressing(by_tape, {15})).interrupted
     assert capsys.readouterr().err.splitlines()[-1] == "interrupted after epoch 3 of 3; nothing is saved"

@@ -197,12 +197,6 @@ def test_text_is_learned_better_than_by_bigrams(characters: ModuleType, capsys: 
     assert out.count("    The value of") == 2
 
 
-def test_no_paragraph_is_on_both_sides(characters: ModuleType) -> None:
-    learned, kept = ("".join(characters.SYMBOLS[i] for i in side) for side in characters.text())
-    assert len(kept) > len(learned) / 20
-    assert not set(learned.split("\n")) & set(kept.split("\n"))
-
-
 def test_the_tables_give_odds(characters: ModuleType) -> None:
     learned, kept = np.array([0, 1, 0, 1, 0]), np.array([0, 1, 1])
     unigrams, bigrams, trigrams = (loss for _, loss in characters.tables(learned, kept))

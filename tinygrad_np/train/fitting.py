@@ -109,14 +109,14 @@ def fit(
         done, history = load(checkpoint, params, optimizer=optimizer, schedule=schedule, rng=rng)
     with Interrupt() as interrupt, Progress(epochs, (epochs - done) * math.ceil(rows / size), progress) as bar:
         for epoch in range(done + 1, epochs + 1):
-            total = 0.0
+            total, told = 0.0, False
             for batch in minibatches(data, size, rng):
                 batch = batch if isinstance(batch, tuple) else (batch,)
                 loss = _train_on(step, params, batch, optimizer, max_norm, epoch)
                 total += loss * number_of_rows(batch)
                 bar.step(epoch, loss)
-                if interrupt.asked and not history.interrupted:
-                    history.interrupted = True
+                if interrupt.asked and not told:
+                    told = True
                     say(f"Ctrl-C: stopping at the end of epoch {epoch}; once more, and it stops at once")
             if schedule is not None:
                 schedule.step()
@@ -125,9 +125,9 @@ def fit(
             if checkpoint is not None:
                 save(checkpoint, params, optimizer=optimizer, schedule=schedule, rng=rng, epoch=epoch, history=history)
             if interrupt.asked:
-                history.interrupted = True
                 break
     if interrupt.asked:
+        history.interrupted = True
         saved = "nothing is saved" if checkpoint is None else f"saved in {os.fspath(checkpoint)}"
         say(f"interrupted after epoch {len(history)} of {epochs}; {saved}")
     return history
