@@ -15,7 +15,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tinygrad-np", description="Gradients by hand and by tape, on NumPy.")
     parser.add_argument("--version", action="store_true", help="print the version and leave")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for add in (_add_ops, _add_check_op, _add_audit, _add_write, _add_derive):
+    for add in (_add_ops, _add_check_op, _add_audit, _add_write, _add_derive, _add_draw):
         add(commands)
     words = sys.argv[1:] if argv is None else list(argv)
     cut = words.index("--") if "--" in words else len(words)  # what follows is the script's
@@ -135,6 +135,35 @@ def _add_derive(commands: Any) -> None:
         return derive_command(given.target, given.arguments, given.grad, given.symbol, given.output)
 
     derive.set_defaults(run=run)
+
+
+def _add_draw(commands: Any) -> None:
+    drawing = commands.add_parser(
+        "draw",
+        help="draw what a function does, and what comes back",
+        description="Run a script up to the first call of one of its functions, and draw that call: a picture, DOT,"
+        " JSON, text or a page, by the suffix of FILE. A page says all that is known, and steps through the backward"
+        " pass.",
+        usage="tinygrad-np draw [-h] [-o FILE] [OPTION ...] SCRIPT.py:FUNCTION [-- ARGUMENT ...]",
+    )
+    drawing.add_argument("target", metavar="SCRIPT.py:FUNCTION", help="FUNCTION may be CLASS.METHOD")
+    drawing.add_argument(
+        "-o", dest="output", metavar="FILE", help=".svg, .png, .pdf, .dot, .json, .txt or .html (default: print text)"
+    )
+    drawing.add_argument("--values", action="store_true", help="write values on the nodes")
+    drawing.add_argument("--grads", action="store_true", help="write cotangents on the nodes, and each path's share")
+    drawing.add_argument("--backward", action="store_true", help="draw the backward pass beside the forward one")
+    drawing.add_argument("--times", action="store_true", help="write how long each op takes")
+    drawing.add_argument("--depth", type=int, metavar="N", help="close scopes nested deeper than this")
+    drawing.add_argument("--direction", default="TB", choices=("TB", "LR", "BT", "RL"), help="which way it runs")
+    drawing.add_argument("--max-nodes", type=int, default=400, metavar="N", help="how many are shown (default: 400)")
+
+    def run(given: argparse.Namespace) -> int:
+        from .drawing.command import command
+
+        return command(given, given.arguments)
+
+    drawing.set_defaults(run=run)
 
 
 def _stubs() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .graph import LEAVES
@@ -184,7 +185,7 @@ class _Dot:
         for key, says, look in entries:
             yield f"\t\t{key}{_list({'label': says, 'tooltip': 'legend'} | look)}"
         rows = [entries[i : i + ROW] for i in range(0, len(entries), ROW)]
-        for above, below in zip(rows, rows[1:], strict=False):
+        for above, below in pairwise(rows):
             for (upper, *_), (lower, *_) in zip(above, below, strict=False):
                 yield f"\t\t{upper} -> {lower}{_list({'style': 'invis'})}"
         yield "\t}"

@@ -10,13 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..checking.audit.report import AuditReport
 from ..checking.comparison import Comparison
 from ..core.record import Record
-from ..core.tape import Tape, tape_of, trace
+from ..core.tape import Tape, tape_of
 from ..core.tensor import Tensor
+from .calling import traced
 from .document import document
 from .dot import dot_source
 from .facts import Facts, facts_of
@@ -177,13 +176,14 @@ def draw(
     x
         A Tensor, a `Tape`, or a function.
     *args
-        Example arguments for a function: ``trace(x, *args)`` is drawn.
+        Example arguments for a function, nested dicts and lists of arrays too: what the call does is drawn. Arrays in
+        dicts are taken for parameters.
     values
         Write values on the nodes: small arrays in full, of others extent, mean, norm and a heat map or histogram. What
         the tape has not kept is computed again, and refused where a leaf has changed since.
     grads
         Write cotangents on the nodes, what each op keeps for the backward pass, and the share of each path where
-        several add up. Of a function whose arguments need none, by all arguments of floating point.
+        several add up. Of a function without parameters, by all arguments of floating point.
     backward
         Draw the backward pass beside the forward one: a node for each cotangent, an edge for each rule.
     times
@@ -243,7 +243,7 @@ def draw(
         return Drawing(x, **options) if isinstance(x, Tape) else Drawing(tape_of(x), root=x.data, **options)
     if not callable(x):
         raise TypeError(f"draw takes a Tensor, a Tape, or a function and example arguments; got {type(x).__name__}")
-    tape, given = _traced(x, args, grads or backward)
+    tape, given = traced(x, args, grads or backward)
     return Drawing(tape, given=given, fresh=True, title=getattr(x, "__name__", None), **options)
 
 
@@ -257,21 +257,6 @@ def mimebundle(x: Tensor | Tape) -> dict[str, str]:
     except Exception:  # as in Drawing's own
         return words
     return bundle | words if isinstance(x, Tensor) else bundle
-
-
-def _traced(f: Callable[..., Any], args: tuple[Any, ...], grads: bool) -> tuple[Tape, tuple[Record, ...]]:
-    """The tape of a call, and the inputs that need a gradient only since cotangents were asked for."""
-    if not grads or any(type(a) is Tensor and a.requires_grad for a in args):
-        return trace(f, *args), ()
-    code = getattr(f, "__code__", None)
-    names = code.co_varnames[: code.co_argcount] if code is not None else ()
-    wrapped = []
-    for i, a in enumerate(args):
-        array = a.data if type(a) is Tensor else np.asarray(a)
-        name = a.name if type(a) is Tensor and a.name else names[i] if i < len(names) else None
-        wrapped.append(Tensor(array, True, name=name) if array.dtype.kind in "fc" else a)
-    tape = trace(f, *wrapped)
-    return tape, tuple(r for r in tape.inputs if r.diff)
 
 
 def _directory(path: Path) -> None:

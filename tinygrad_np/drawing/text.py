@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,7 @@ SIGNS = {
     "cotangent": "◂",
 }  # fmt: skip
 SMALL = 8  # entries that are shown in full
+FORMATTER: Any = {"float_kind": lambda x: f"{x + 0:.4g}", "complex_kind": lambda x: f"{x + 0:.4g}"}
 LANES = 16  # lines side by side; of more, some are cut
 
 
@@ -128,11 +129,11 @@ def _said(shown: Shown, picture: Picture, sheet: Sheet, has: tuple[str, ...]) ->
 def _numbers(value: object) -> str:
     array = np.asarray(value)
     if array.size <= SMALL:
-        return short(" ".join(np.array2string(array, precision=4, separator=", ").split()), 70)
+        return short(" ".join(np.array2string(array, separator=", ", formatter=FORMATTER).split()), 70)
     found = summary(array, Detail(0, 0, 0))
     said = ((k, found[k]) for k in ("min", "max", "mean", "norm"))
     bad = f"  {found['nonfinite']:,} not finite" if found["nonfinite"] else ""
-    parts = (f"{k} {x:.4g}" if isinstance(x, float | int) else f"{k} {x}" for k, x in said if x is not None)
+    parts = (f"{k} {x + 0:.4g}" if isinstance(x, float | int) else f"{k} {x}" for k, x in said if x is not None)
     return "  ".join(parts) + bad
 
 
