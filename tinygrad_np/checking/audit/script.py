@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
@@ -52,6 +53,7 @@ def run_script(target: str, arguments: Sequence[str], *, loss: str | None, numer
         If it could not be audited: why, in one line.
     """
     script = read_script(target)
+    linecache.checkcache(script.path)  # it may have been edited since this process last looked
     if script.function is None:
         with as_main(script, arguments) as namespace:
             return _flat(script.source, script.path, namespace, loss, numeric)
