@@ -6,6 +6,7 @@ out in the reader's browser, so that scopes open and close there.
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from base64 import b64encode
@@ -22,7 +23,6 @@ __all__ = ["page"]
 
 SCRIPTS = ("words.js", "layout.js", "graph.js", "panels.js", "stepper.js", "page.js")
 MATH = 600_000  # letters of formulas as MathML in a page; in a larger one formulas are shown as code
-SUMMARIES = ("value", "cotangent", "contribution", "total")
 
 
 def page(drawing: Drawing) -> str:
@@ -68,38 +68,9 @@ def _title(title: str) -> str:
 
 
 def _data(document: Mapping[str, Any]) -> str:
-    """The document as JSON that cannot end the element it stands in. Summaries that are equal stand in it once."""
-    small, summaries = _interned(document)
-    whole = {**small, "summaries": summaries, "mathml": _mathml(document)}
-    # Letters beyond ASCII are escaped too, half surrogates among them, which no encoding has.
-    return json.dumps(whole, ensure_ascii=True, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-
-
-def _interned(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-    numbers: dict[str, int] = {}
-    summaries: list[Any] = []
-
-    def number(summary: Any) -> int | None:
-        if summary is None:
-            return None
-        text = json.dumps(summary, sort_keys=True)
-        if text not in numbers:
-            numbers[text] = len(summaries)
-            summaries.append(summary)
-        return numbers[text]
-
-    def numbered(x: Mapping[str, Any]) -> dict[str, Any]:
-        return {k: number(v) if k in SUMMARIES else v for k, v in x.items()}
-
-    steps = document["steps"]
-    if steps is not None:
-        steps = [
-            numbered(step) | {"contributions": list(map(numbered, step["contributions"]))}
-            if step["phase"] == "backward"
-            else step
-            for step in steps
-        ]
-    return {**document, "nodes": list(map(numbered, document["nodes"])), "steps": steps}, summaries
+    """The document as text that no markup can be hidden in: JSON, packed, in letters and digits."""
+    whole = json.dumps({**document, "mathml": _mathml(document)}, ensure_ascii=True, allow_nan=False)
+    return b64encode(gzip.compress(whole.encode(), mtime=0)).decode()
 
 
 def _formulas(document: Mapping[str, Any]) -> Iterator[str | None]:

@@ -4,6 +4,7 @@
 // lays the boxes out in a worker, so that the page answers while it works; it is given sizes only, no text of the user.
 
 const MOST_EDGES = 4; // a leaf with more readers is drawn beside each
+const MOST_LABELS = 600; // with more links their labels are no longer laid out: each takes a row of its own
 const PATIENCE = 20000; // ms, before a layout is given up
 const LEAVES = new Set(["parameter", "input", "constant"]);
 const BOX = {height: 40, leaf: 34, pad: 26, least: 74, most: 280};
@@ -125,7 +126,7 @@ function dotOf(model, {boxes, links}, direction) {
   };
   const outer = [...inside.keys()].filter((id) => model.clusters.get(id).parent === null);
   const edges = links.map((link, i) => {
-    const label = link.label ? `,label=${space(link.labelWidth, 14)}` : "";
+    const label = link.label && links.length <= MOST_LABELS ? `,label=${space(link.labelWidth, 14)}` : "";
     const weight = LEAVES.has(boxes.get(link.from).node?.kind) ? 1 : 4; // ops run straight, leaves stand beside them
     return `${names.get(link.from)}->${names.get(link.to)}[id=e${i},weight=${weight}${label}]`;
   });
@@ -196,10 +197,12 @@ function placed(model, shown, laid) {
     const points = marks.filter((m) => !/^[se],/.test(m)).map(point);
     const curve = points.slice(1).map(([x, y], i) => `${i % 3 ? "" : "C"}${x} ${y}`);
     link.path = `M${points[0].join(" ")}${curve.join(" ")}${tip ? `L${point(tip.slice(2)).join(" ")}` : ""}`;
-    if (link.label && edge.lp) link.labelAt = point(edge.lp);
+    if (link.label) link.labelAt = edge.lp ? point(edge.lp) : beside(points[points.length >> 1], link);
   }
   return {...shown, groups, width, height};
 }
+
+const beside = ([x, y], link) => [x + link.labelWidth / 2, y];
 
 /** Rows by how far a box is from the leaves, with straight lines: plain, and needs nothing. */
 function rows(shown) {

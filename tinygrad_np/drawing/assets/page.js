@@ -7,20 +7,8 @@ const darkNow = () => {
 };
 const CROWD = 400; // more boxes than that, and scopes start closed
 
-/** The document; arrays that are the same stand in it once. */
-function read() {
-  const doc = JSON.parse(byId("data").textContent);
-  const array = (i) => (i === null || i === undefined ? null : doc.summaries[i]);
-  for (const node of doc.nodes) [node.value, node.cotangent] = [array(node.value), array(node.cotangent)];
-  for (const step of doc.steps ?? []) {
-    if (step.phase !== "backward") continue;
-    step.cotangent = array(step.cotangent);
-    for (const c of step.contributions) [c.contribution, c.total] = [array(c.contribution), array(c.total)];
-  }
-  return doc;
-}
-
-const doc = read();
+const packed = Uint8Array.from(atob(byId("data").textContent), (c) => c.charCodeAt(0));
+const doc = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
 const model = modelOf(doc);
 let chosen = null;
 let lists = {};
@@ -265,6 +253,7 @@ document.addEventListener("keydown", (event) => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
 let width = 0;
 new ResizeObserver(() => {
+  if (matchMedia("print").matches) return; // afterwards all is as wide as before
   const now = byId("graph").clientWidth;
   if (graph.laid && now && width && now !== width) graph.fit();
   width = now;

@@ -58,7 +58,17 @@ function heatMap(summary, words, most = 260) {
   return canvas;
 }
 
+/** The histogram of an array that is there in full. */
+function binned({data, shape, min, max}) {
+  const counts = Array(16).fill(0);
+  for (const x of data === null ? [] : asRows(data, shape).flat()) {
+    if (typeof x === "number" && max > min) counts[Math.min(Math.floor((16 * (x - min)) / (max - min)), 15)]++;
+  }
+  return {low: min, high: max, counts};
+}
+
 function histogram({low, high, counts}) {
+  if (!counts.some((n) => n)) return null;
   const most = Math.max(...counts, 1), w = 260 / counts.length;
   const bars = counts.map((n, i) => {
     const h = n ? Math.max((n / most) * 44, 1) : 0;
@@ -96,7 +106,7 @@ function arrayView(summary, words) {
     single ? el("p.single", {}, num(summary.data)) : null,
     single ? null : el("dl.facts", {}, facts.map(([k, v]) => el("div", {"data-fact": k, "data-exact": v}, el("dt", {}, k), el("dd", {}, num(v))))),
     entries ?? (single ? null : heatMap(summary, words)),
-    single || !summary.histogram || entries ? null : histogram(summary.histogram),
+    single || entries ? null : histogram(summary.histogram ?? binned(summary)),
   );
 }
 
