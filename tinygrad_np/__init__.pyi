@@ -37,6 +37,8 @@ from .checking import compare as compare
 from .checking import OpReport as OpReport
 from .checking import check_op as check_op
 from .checking import draft_rule as draft_rule
+from .compiling import CompileError as CompileError
+from .compiling import compile as compile
 from .writing import derive as derive
 from .writing import write as write
 from .drawing import Drawing as Drawing
