@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -395,6 +396,22 @@ def test_schedules_go_on_from_a_state() -> None:
         schedule.step()
         other.step()
         assert resumed.lr == optimizer.lr
+
+
+def test_a_schedule_made_with_other_options_is_refused() -> None:
+    optimizer = optim.SGD(leaves(0.0), lr=0.1)
+    state = optim.CosineAnnealingLR(optimizer, T_max=5).state_dict()
+    with pytest.raises(ValueError, match="had T_max 5, and has 10 here"):
+        optim.CosineAnnealingLR(optimizer, T_max=10).load_state_dict(state)
+    with pytest.raises(ValueError, match="had kind 'CosineAnnealingLR', and has 'StepLR' here"):
+        optim.StepLR(optimizer, 5).load_state_dict(state)
+    chains = []
+    for gamma in (0.5, 0.6):
+        both = optim.ExponentialLR(optimizer, gamma), optim.LambdaLR(optimizer, lambda t: 1.0)
+        chains.append(optim.SequentialLR(optimizer, both, [3]))
+    with pytest.raises(ValueError, match="had schedulers"):
+        chains[0].load_state_dict(chains[1].state_dict())
+    chains[0].load_state_dict(json.loads(json.dumps(chains[0].state_dict())))
 
 
 def test_it_says_what_it_is() -> None:

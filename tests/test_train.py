@@ -368,6 +368,13 @@ def test_ctrl_c_ends_the_epoch_and_says_where_it_is_saved(tmp_path: Path, capsys
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_resuming_needs_the_same_metrics(tmp_path: Path) -> None:
+    run(*problem(), checkpoint=tmp_path / "net")
+    assert len(run(*problem(), checkpoint=tmp_path / "net", resume=True)) == 3  # nothing is left to do
+    with pytest.raises(train.CheckpointError, match="net has a history of loss, not of loss, error"):
+        run(*problem(), checkpoint=tmp_path / "net", resume=True, metrics={"error": lambda p: 0.0})
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals differ")
 def test_ctrl_c_twice_interrupts_at_once(capsys: Any) -> None:
     with pytest.raises(KeyboardInterrupt):

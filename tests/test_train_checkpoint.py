@@ -228,6 +228,8 @@ W, B = "params['layers'][0]['w']", "params['b']"
 EXP = "optimizer[0]['exp_avg']"
 DEEP = "[" * 5000 + "]" * 5000
 
+STEP = {"kind": "StepLR", "options": {"step_size": 3, "gamma": 0.1}, "base_lr": 1}
+
 BAD: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {
     "an object array": (put(B, npy(np.array({"a": 1}), allow_pickle=True)), "holds object"),
     "an object array as text": (put("meta", npy(np.array({"a": 1}), allow_pickle=True)), "holds object"),
@@ -268,7 +270,10 @@ BAD: dict[str, tuple[Callable[[dict[str, bytes]], Any], str]] = {
     "state without its arrays": (lambda e: e.pop(EXP + ".npy"), r"it lacks optimizer\[0\]\['exp_avg'\]"),
     "state of another shape": (put(EXP, npy(np.zeros(3))), r"the state of \[0\] holds .*exp_avg float64\[3\]"),
     "no schedule": (meta(schedule=None), "without schedule="),
-    "a schedule of words": (meta(schedule={"last_epoch": "x", "base_lr": 1}), "cannot be loaded"),
+    "a schedule of another type": (meta(schedule=[]), "cannot be loaded"),
+    "another schedule": (meta(schedule={"kind": "LinearLR", "options": {}}), "had kind 'LinearLR', and has 'StepLR'"),
+    "a schedule of words": (meta(schedule=STEP | {"last_epoch": "x"}), "cannot be loaded"),
+    "a schedule without its epoch": (meta(schedule=STEP), "cannot be loaded"),
     "no generator": (meta(rng=None), "without rng="),
     "another generator": (generator(bit_generator="MT19937"), "its generator is no PCG64"),
     "a generator of words": (generator(state="x"), "cannot be loaded"),

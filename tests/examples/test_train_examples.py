@@ -246,3 +246,22 @@ def test_a_net_of_the_zoo_is_trained_and_timed(capsys: Any) -> None:
     with pytest.raises(SystemExit):
         zoo.main(["--only", "magic"])
     assert "lstm" in capsys.readouterr().err
+
+
+def test_the_figures_are_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
+    pytest.importorskip("matplotlib")
+    figures = loaded("figures")
+    mlp, convnet = figures.train_digits.NETS
+    lstm, transformer = figures.train_characters.NETS
+    sizes = {"steps": 64, "width": 8, "heads": 4, "size": 2, "hidden": 8}
+    small = [mlp._replace(epochs=2), convnet._replace(sizes=(8, 8, 1, (3, 4), 10), epochs=2)]
+    monkeypatch.setattr(figures.train_digits, "NETS", small)
+    small = [lstm._replace(sizes={"width": 4, "hidden": 8}, epochs=2), transformer._replace(sizes=sizes, epochs=1)]
+    monkeypatch.setattr(figures.train_characters, "NETS", small)
+    monkeypatch.setattr(figures, "text", lambda: tuple(np.random.default_rng(0).integers(90, size=(2, 1000))))
+    assert figures.main(["--out", str(tmp_path)]) == 0
+    drawn = sorted(path.name for path in tmp_path.iterdir())
+    assert drawn == ["attention.png", "digits-loss.png", "filters.png", "text-loss.png"]
+    assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in drawn)
+    assert all((figures.IMAGES / name).exists() for name in drawn)
+    assert len(capsys.readouterr().out.splitlines()) == 4

@@ -52,12 +52,28 @@ class LRScheduler:
         self.optimizer.lr = self._lr(self.optimizer.lr, self.last_epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` needs; the rate itself is in the optimiser's state."""
-        return {"last_epoch": self.last_epoch, "base_lr": self.base_lr}
+        """What `load_state_dict` needs, and what it was made with; the rate itself is in the optimiser's state."""
+        kind, options = type(self).__name__, self._options()
+        return {"kind": kind, "options": options, "last_epoch": self.last_epoch, "base_lr": self.base_lr}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave."""
+        """Go on from what `state_dict` gave.
+
+        Raises
+        ------
+        ValueError
+            If it is another schedule's, or that of one made with other options.
+        """
+        there, here = ({"kind": s["kind"], **s["options"]} for s in (state_dict, self.state_dict()))
+        for k in [*here, *there]:
+            if there.get(k) != here.get(k):
+                raise ValueError(f"the schedule had {k} {there.get(k)!r:.60}, and has {here.get(k)!r:.60} here")
         self.last_epoch, self.base_lr = int(state_dict["last_epoch"]), float(state_dict["base_lr"])
+
+    def _options(self) -> dict[str, Any]:
+        """What it was made with, but functions."""
+        own = ("optimizer", "last_epoch", "base_lr")
+        return {k: v for k, v in vars(self).items() if k not in own and not callable(v)}
 
     def _lr(self, lr: float, t: int) -> float:
         """The rate of epoch ``t``, given that of the epoch before; at 0, given the optimiser's own."""
@@ -159,6 +175,10 @@ class SequentialLR(LRScheduler):
             raise ValueError("all schedules of a sequence must belong to the optimiser of the sequence")
         self.schedulers, self.milestones = list(schedulers), [_count("a milestone", m) for m in milestones]
         super().__init__(optimizer)
+
+    def _options(self) -> dict[str, Any]:
+        each = [[type(s).__name__, s._options()] for s in self.schedulers]
+        return {"milestones": self.milestones, "schedulers": each}
 
     def _lr(self, lr: float, t: int) -> float:
         k = bisect_right(self.milestones, t)

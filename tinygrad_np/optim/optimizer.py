@@ -19,7 +19,7 @@ State = dict[str, Array]  # of one parameter; empty until its first gradient
 
 
 class Optimizer:
-    """The base of all optimisers; one of your own gives `_fresh` and `_update`.
+    """The base of all optimisers. One of your own gives `_update`, and `_fresh` if it keeps a state.
 
     Parameters
     ----------
@@ -45,6 +45,20 @@ class Optimizer:
     ValueError
         If a Tensor requires no gradient, was computed from others, or is given twice; if there is none; if an option
         is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_np import Tensor
+    >>> from tinygrad_np.optim import Optimizer
+    >>> class SignDescent(Optimizer):
+    ...     def _update(self, p, g, state):
+    ...         p -= self.lr * np.sign(g)
+    >>> w = Tensor([1.0, -2.0], requires_grad=True)
+    >>> w.grad = np.array([0.3, -5.0])
+    >>> SignDescent([w], lr=0.25).step()
+    >>> w.data
+    array([ 0.75, -1.75])
     """
 
     def __init__(self, params: Any, **options: Any) -> None:

@@ -15,7 +15,7 @@ from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..transforms.tree import flatten, tree_map
 from .batches import minibatches, number_of_rows
-from .checkpoint import load, save
+from .checkpoint import CheckpointError, load, save
 from .history import History
 from .progress import Interrupt, Progress, say
 
@@ -68,7 +68,7 @@ def fit(
     metrics
         By name, functions of the parameters as arrays, called after each epoch.
     checkpoint
-        A file, written after each epoch.
+        A file, written after each epoch, over what is there.
     resume
         Go on from ``checkpoint``; if there is none yet, from the beginning.
     progress
@@ -107,6 +107,10 @@ def fit(
     rows, done, history = number_of_rows(data), 0, History()
     if resume and checkpoint is not None and os.path.exists(checkpoint):
         done, history = load(checkpoint, params, optimizer=optimizer, schedule=schedule, rng=rng)
+        columns = ["loss", *(metrics or {})]
+        if done and list(history.columns) != columns:
+            theirs, ours = (", ".join(names) or "nothing" for names in (history.columns, columns))
+            raise CheckpointError(f"{os.fspath(checkpoint)} has a history of {theirs}, not of {ours}")
     with Interrupt() as interrupt, Progress(epochs, (epochs - done) * math.ceil(rows / size), progress) as bar:
         for epoch in range(done + 1, epochs + 1):
             total, told = 0.0, False
