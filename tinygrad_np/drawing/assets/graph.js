@@ -59,7 +59,7 @@ class Graph {
   }
 
   _link(link) {
-    const made = svg("g", {class: "link"}, svg("path", {d: link.path}));
+    const made = svg("g", {class: link.quiet ? "link quiet" : "link"}, svg("path", {d: link.path}));
     if (link.labelAt) {
       const [x, y] = link.labelAt;
       const text = svg("text", {x, y: y + 4});

@@ -198,6 +198,7 @@ function placed(model, shown, laid) {
     const curve = points.slice(1).map(([x, y], i) => `${i % 3 ? "" : "C"}${x} ${y}`);
     link.path = `M${points[0].join(" ")}${curve.join(" ")}${tip ? `L${point(tip.slice(2)).join(" ")}` : ""}`;
     if (link.label) link.labelAt = edge.lp ? point(edge.lp) : beside(points[points.length >> 1], link);
+    link.quiet = !edge.lp; // its label may lie on others, and is shown when it matters
   }
   return {...shown, groups, width, height};
 }

@@ -40,7 +40,7 @@ function num(x) {
 /** A share of a whole. */
 function percent(share) {
   const size = Math.abs(100 * share);
-  if (size && size < 1) return `${share < 0 ? "−" : ""}<1 %`;
+  if (size && size < 1) return "≈ 0 %";
   return `${Math.round(100 * share)} %`.replace("-", "−");
 }
 
