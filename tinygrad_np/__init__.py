@@ -55,6 +55,7 @@ _LAZY = {
     "write": "writing",
     "Drawing": "drawing",
     "draw": "drawing",
+    "plot": "drawing",
     "optim": "",
     "train": "",
 }

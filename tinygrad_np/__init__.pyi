@@ -43,6 +43,7 @@ from .writing import derive as derive
 from .writing import write as write
 from .drawing import Drawing as Drawing
 from .drawing import draw as draw
+from .drawing import plot as plot
 from . import optim as optim
 from . import train as train
 
