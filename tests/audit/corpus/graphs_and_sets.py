@@ -203,10 +203,21 @@ def arguments(name):
         net = globals()[name.split(".")[0]](d, h, 7)
         return net, rng.standard_normal((4, 6, d)), present.astype(float), rng.standard_normal(4)
     if name.startswith("siamese"):
-        return *rng.standard_normal((2, n, d)), np.array([1, 0, 1, 0, 0, 1, 0], dtype=bool), rng.standard_normal((d, 3)) / 3
+        return (
+            *rng.standard_normal((2, n, d)),
+            np.array([1, 0, 1, 0, 0, 1, 0], dtype=bool),
+            rng.standard_normal((d, 3)) / 3,
+        )
     if name == "bilinear":
         return *rng.standard_normal((2, n, d)), rng.integers(0, 2, n).astype(float), rng.standard_normal((d, d)) / 2
     src, dst = np.array([0, 0, 1, 2, 5, 5, 6, 4]), np.array([1, 2, 2, 3, 0, 2, 4, 3])
     if name == "edge_scatter":
-        return src, dst, rng.standard_normal((n, d)), rng.standard_normal(n), rng.standard_normal((d, h)), rng.standard_normal(h)
+        return (
+            src,
+            dst,
+            rng.standard_normal((n, d)),
+            rng.standard_normal(n),
+            rng.standard_normal((d, h)),
+            rng.standard_normal(h),
+        )
     return src, dst, rng.standard_normal((n, d)), rng.standard_normal(8), rng.standard_normal(d)

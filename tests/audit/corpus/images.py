@@ -165,9 +165,19 @@ CASES = {
 def arguments(name):
     rng = np.random.default_rng(104)
     if name == "strided":
-        return rng.standard_normal((2, 3, 6, 5)), rng.standard_normal((2, 4, 3, 3)), rng.standard_normal((4, 3, 3, 3)) / 3, np.zeros(4)
+        return (
+            rng.standard_normal((2, 3, 6, 5)),
+            rng.standard_normal((2, 4, 3, 3)),
+            rng.standard_normal((4, 3, 3, 3)) / 3,
+            np.zeros(4),
+        )
     if name == "strided_bias":
-        return rng.standard_normal((2, 2, 6, 7)), rng.standard_normal((2, 3, 3, 4)), rng.standard_normal((3, 2, 3, 3)) / 3, np.zeros(3)
+        return (
+            rng.standard_normal((2, 2, 6, 7)),
+            rng.standard_normal((2, 3, 3, 4)),
+            rng.standard_normal((3, 2, 3, 3)) / 3,
+            np.zeros(3),
+        )
     N, C, L, K = 4, 3, 8, 5
     x, k = rng.standard_normal((N, C, L)), rng.standard_normal((C, K))
     if name == "depthwise":

@@ -214,13 +214,23 @@ def arguments(name):
     if name.startswith("bidirectional"):
         T, d, H = 5, 3, 4
         p = {"Uf": (H, d), "Vf": (H, H), "Ub": (H, d), "Vb": (H, H), "R": 2 * H}
-        return rng.standard_normal((T, d)), rng.standard_normal(T), {k: rng.standard_normal(s) / 2 for k, s in p.items()}
+        return (
+            rng.standard_normal((T, d)),
+            rng.standard_normal(T),
+            {k: rng.standard_normal(s) / 2 for k, s in p.items()},
+        )
     if name.startswith("euler"):
         return *rng.standard_normal((2, 6, 3)), rng.standard_normal((3, 3)), rng.standard_normal(3)
     if name == "dilated":
         return *rng.standard_normal((2, 4, 9)), rng.standard_normal(3), 0.2
     if name == "leaky_units":
         T, d, H = 6, 3, 4
-        return rng.standard_normal((T, d)), rng.standard_normal(T), rng.standard_normal((H, d)), rng.standard_normal((H, H)) / 2, np.ones(H)
+        return (
+            rng.standard_normal((T, d)),
+            rng.standard_normal(T),
+            rng.standard_normal((H, d)),
+            rng.standard_normal((H, H)) / 2,
+            np.ones(H),
+        )
     words, tags = np.array([3, 5, 3, 2, 6, 3, 1]), np.array([0, 1, 0, 2, 1, 0, 2])
     return words, tags, rng.standard_normal((7, 2)), rng.standard_normal((6, 5)), rng.standard_normal((5, 3))

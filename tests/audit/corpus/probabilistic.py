@@ -180,7 +180,11 @@ CASES = {
     "heteroscedastic": Θ,
     "heteroscedastic_sign": Θ | {"fix": "δμ = w * r / len(y)"},
     "heteroscedastic_one_head": Θ | {"fix": "δφ = np.outer(δμ, θ['m']) + np.outer(δs, θ['s'])"},
-    "pinball": {"loss": "trace[-1]", "parameters": {"w": "lr", "b": "lr"}, "fix": "du = np.where(u > 0, tau, tau - 1) / u.size"},
+    "pinball": {
+        "loss": "trace[-1]",
+        "parameters": {"w": "lr", "b": "lr"},
+        "fix": "du = np.where(u > 0, tau, tau - 1) / u.size",
+    },
     "vae": VAE,
     "vae_standard_deviation": VAE | {"fix": "dlogvar = 0.5 * dstd * std + 0.5 * (np.exp(logvar) - 1) / n"},
     "mixture_of_experts": {
@@ -203,7 +207,11 @@ def arguments(name):
     if name.startswith("poisson"):
         return X, rng.poisson(2.0, n).astype(float), rng.standard_normal(d) / 2
     if name.startswith("hetero"):
-        return X, rng.standard_normal(n), {"A": rng.standard_normal((d, 6)), "m": rng.standard_normal(6), "s": rng.standard_normal(6) / 3}
+        return (
+            X,
+            rng.standard_normal(n),
+            {"A": rng.standard_normal((d, 6)), "m": rng.standard_normal(6), "s": rng.standard_normal(6) / 3},
+        )
     if name == "pinball":
         return X, rng.standard_normal(n), rng.standard_normal(d), 0.3
     if name.startswith("vae"):

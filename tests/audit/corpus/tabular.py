@@ -220,7 +220,8 @@ CASES = {
     "flat": {"loss": "cost", "parameters": {"theta": "=result[1]"}},
     "flat_penalty": {"loss": "cost", "parameters": {"theta": "=result[1]"}, "fix": "db[1:] += decay * b[1:]"},
     "Learner.run": LEARNER,
-    "EagerLearner.run": LEARNER | {"fix": ["", "back = err @ (self.V + self.rate * hid.T @ err).T / (1 + (x @ self.W) ** 2)"]},
+    "EagerLearner.run": LEARNER
+    | {"fix": ["", "back = err @ (self.V + self.rate * hid.T @ err).T / (1 + (x @ self.W) ** 2)"]},
     "two_targets": {
         "loss": "loss",
         "parameters": {"W": "lr", "u1": "lr", "u2": "lr"},
@@ -244,8 +245,16 @@ CASES = {
         "loop": "for epoch",
         "fix": {"for epoch in range(3)": "for epoch in range(3):\n    sum_w, sum_b = np.zeros(len(w)), 0.0"},
     },
-    "weighted_rows": {"loss": "obj", "parameters": {"w": "=slope"}, "fix": "slope = 2 * x.T @ (weights[:, None] * res)"},
-    "crossed_offsets": {"loss": "loss", "parameters": {"a": "lr", "p": "lr", "q": "lr"}, "fix": "q = q - lr * dr.sum(0)"},
+    "weighted_rows": {
+        "loss": "obj",
+        "parameters": {"w": "=slope"},
+        "fix": "slope = 2 * x.T @ (weights[:, None] * res)",
+    },
+    "crossed_offsets": {
+        "loss": "loss",
+        "parameters": {"a": "lr", "p": "lr", "q": "lr"},
+        "fix": "q = q - lr * dr.sum(0)",
+    },
 }
 
 
@@ -256,7 +265,11 @@ def arguments(name):
     if name.startswith("flat"):
         return rng.standard_normal((d + 1) * h + h + 1), x, y, h
     if name.endswith("Learner.run"):
-        return globals()[name.split(".")[0]](rng.standard_normal((d, 5)), rng.standard_normal((5, h))), x, rng.standard_normal((n, h))
+        return (
+            globals()[name.split(".")[0]](rng.standard_normal((d, 5)), rng.standard_normal((5, h))),
+            x,
+            rng.standard_normal((n, h)),
+        )
     if name == "two_targets":
         return x, y, rng.integers(0, 2, n).astype(float), rng.standard_normal((d, 5)), *rng.standard_normal((2, 5))
     if name == "factorisation_machine":

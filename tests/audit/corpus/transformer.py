@@ -190,7 +190,10 @@ def gated_left(x, y, A, B, a0, b0, C, lr=0.1):
 
 
 HALF = {"loss": "loss", "parameters": {f"P['{k}']": "lr" for k in ("in", "g1", "s1", "up", "down")}}
-FULL = {"loss": "loss", "parameters": {f"P['{k}']": "lr" for k in ("g1", "s1", "qkv", "proj", "g2", "s2", "up", "down")}}
+FULL = {
+    "loss": "loss",
+    "parameters": {f"P['{k}']": "lr" for k in ("g1", "s1", "qkv", "proj", "g2", "s2", "up", "down")},
+}
 GLU = {"loss": "loss", "parameters": dict.fromkeys(("A", "B", "a0", "b0", "C"), "lr")}
 CASES = {
     "block": FULL,
