@@ -3,5 +3,6 @@
 from .check import check_op
 from .draft import draft_rule
 from .report import Check, OpReport
+from .strategies import arguments
 
-__all__ = ["Check", "OpReport", "check_op", "draft_rule"]
+__all__ = ["Check", "OpReport", "arguments", "check_op", "draft_rule"]

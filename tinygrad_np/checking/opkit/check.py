@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import cost, forms, forward, gradient, mutation, orders, special, ties, traced
+from . import cost, forms, forward, gradient, mutation, orders, special, strategies, ties, traced
 from .gradient import where_raised
 from .progress import shown
 from .report import Check, OpReport
@@ -36,6 +36,7 @@ CHECKS: tuple[tuple[str, Callable[[Subject], Check]], ...] = (
     ("kinks", special.curve),
     ("ties", ties.ties),
     ("special", special.special_values),
+    ("drawn", strategies.drawn),
     ("threads", forward.threads),
     ("saved", cost.memory),
     ("time", cost.speed),
@@ -46,7 +47,7 @@ CHECKS: tuple[tuple[str, Callable[[Subject], Check]], ...] = (
 STOPS = {"random": "the op differs from call to call", "in-place": "the op or its rule writes into what it is given"}
 ALWAYS = ("forward", "inputs", "alias", "time")
 OF_DERIVATIVES = (
-    "traced", "numeric", "jvp", "second", "broadcasting", "shapes", "kinks", "ties", "special", "mutation",
+    "traced", "numeric", "jvp", "second", "broadcasting", "shapes", "kinks", "ties", "special", "drawn", "mutation",
 )  # fmt: skip
 
 

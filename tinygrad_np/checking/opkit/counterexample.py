@@ -103,6 +103,14 @@ def _program(point: Point, i: int | None, right: Array | None) -> str:
         if not claim.every_v:
             return "\n".join([*program, f"print(pullback(g)[{i}])  # wrong along random directions"])
         T = (row[0::2] + 1j * row[1::2]).reshape(call.xs[i].shape)
+    if truth is not None and np.any(truth.kinks):  # there anything between the one-sided derivatives is right
+        low, high = (np.round(T + s * truth.room, 6) for s in (-1, 1))
+        program += [
+            f"low, high = {literal(low)}, {literal(high)}  # one-sided derivatives, at a kink",
+            f"c = pullback(g)[{i}]",
+            "assert np.all((low - 1e-5 <= c) & (c <= high + 1e-5)), c",
+        ]
+        return "\n".join(program)
     scale = float(np.max(np.abs(T), initial=0)) or 1.0
     gap = float(np.max(np.abs(point.got[i] - T)[np.isfinite(point.got[i])], initial=0))
     atol = min(1e-6 * scale, gap / 4) if gap else 1e-6 * scale

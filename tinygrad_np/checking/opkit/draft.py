@@ -21,6 +21,7 @@ from ...passes import optimised
 from ...transforms import vjp
 from ...writing import to_numpy
 from .call import Call, argument_names, call_of, op_name
+from .point import point_of
 from .sizes import free_sizes, reshaped
 from .subject import draw, finite
 
@@ -45,7 +46,7 @@ def draft_rule(f: Callable[..., Any], *samples: Any, **params: Any) -> str:
     Raises
     ------
     ValueError
-        If there is nothing to differentiate, or f does not run on Tensors.
+        If there is nothing to differentiate, or the tape of f does not give its gradient.
 
     Examples
     --------
@@ -73,6 +74,7 @@ def draft_rule(f: Callable[..., Any], *samples: Any, **params: Any) -> str:
         raise ValueError(
             f"draft_rule({name}): no argument is of floating point, so there is nothing to differentiate by"
         )
+    _demand_a_tape(call, name)
     call = _with_primes(call)
     wanted = {k: i for i, k in enumerate(call.where)}
     definitions, rules = [], []
@@ -93,12 +95,28 @@ def draft_rule(f: Callable[..., Any], *samples: Any, **params: Any) -> str:
     return "\n\n\n".join(parts)
 
 
+def _demand_a_tape(call: Call, name: str) -> None:
+    """Raise unless the function's tape gives its gradient: no rule can be drafted from another."""
+    try:
+        point = point_of(call, np.random.default_rng(0))
+        wrong = point is not None and any(np.any(point.judge(i).off) for i in range(len(call.xs)) if point.asks(i))
+    except Exception as error:
+        raise ValueError(f"draft_rule({name}): the function does not run on Tensors: {error}") from error
+    if point is None:
+        raise ValueError(f"draft_rule({name}): nothing finite of floating point comes out of {call.shown}")
+    if wrong:
+        raise ValueError(
+            f"draft_rule({name}): the tape of the function does not give its gradient: something in it takes values"
+            " out of Tensors (.data, float(), a loop in C)"
+        )
+
+
 def _with_primes(call: Call) -> Call:
     """The call with sizes that are primes, no two the same where the function takes that."""
     free = free_sizes(call) or call
     sizes = sorted({n for x in free.xs for n in x.shape if n > 1})
     new: dict[int, int] = dict(zip(sizes, PRIMES, strict=False))
-    other = reshaped(free, [tuple(new.get(n, n) for n in x.shape) for x in free.xs], "the sample")
+    other = reshaped(free, [tuple(new.get(n, int(n)) for n in x.shape) for x in free.xs], "the sample")
     return other if other is not None and len(sizes) <= len(PRIMES) and finite(other) else call
 
 
@@ -117,10 +135,7 @@ def _definition(
         _, pullback = vjp(here.outputs, *(given[k] for k in call.where))
         return pullback(tuple(operands[: len(gs)]))[i]
 
-    try:
-        tape = optimised(trace(backward, *gs, *(Tensor(call.leaves[k], name=names[k]) for k in arrays)))
-    except Exception as error:
-        raise ValueError(f"draft_rule({name}): the function does not run on Tensors: {error}") from error
+    tape = optimised(trace(backward, *gs, *(Tensor(call.leaves[k], name=names[k]) for k in arrays)))
     tree = ast.parse(to_numpy(tape, name, comments=False))
     rule = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
     others = [n for n in tree.body if n is not rule]

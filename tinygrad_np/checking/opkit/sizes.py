@@ -15,7 +15,7 @@ __all__ = ["free_sizes", "resized"]
 
 Array = NDArray[Any]
 Axes = tuple[tuple[int, int], ...]  # pairs (array, axis)
-SIZES = (2, 3, 4, 5, 6, 7)
+SIZES = (3, 5, 8, 2, 7, 4)  # no two neighbours: 3/5 cannot be taken for (n - 1)/n
 MOST = 6  # axes whose groupings are tried
 
 

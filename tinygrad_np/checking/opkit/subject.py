@@ -15,7 +15,7 @@ from ...core.primitive import Primitive
 from ...core.tensor import Tensor
 from ...declaring import NumericRule
 from ...ops.declare import OPS, Op
-from .call import Call, call_of, op_name
+from .call import Call, call_of
 
 __all__ = ["Subject", "quietly", "structure_of", "subject_of"]
 
@@ -86,7 +86,8 @@ def subject_of(
     call = entry.call if entry is not None else op
     if not callable(call):
         raise TypeError(f"check_op takes an op, as primitive() makes it, or a function of other ops; got {op!r:.60}")
-    name = entry.name if entry is not None else op_name(call)
+    name = entry.name if entry is not None else str(getattr(call, "__name__", "op"))
+    name = "op" if name == "<lambda>" else name
     source = entry if entry is not None else call
     domain = tuple(getattr(source, "domain", ANYWHERE))
     declared = [tuple(args)] if args else list(getattr(source, "samples", ()))
