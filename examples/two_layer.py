@@ -165,7 +165,9 @@ def write_files(console: Console, run: Run, seed: int, out: Path) -> None:
 
     params, x, y = article.setting(seed)
     leaves = {name: Tensor(p, requires_grad=True, name=name) for name, p in params.items()}
-    graph = draw(two_layer.loss(leaves, Tensor(x, name="x"), Tensor(y, name="y")))
+    loss = two_layer.loss(leaves, Tensor(x, name="x"), Tensor(y, name="y"))
+    graph = draw(loss, names={"error": loss}, compare=run.comparisons[0])
+    page = draw(loss, names={"error": loss}, compare=run.comparisons[0], values=True, grads=True)
     example = (*params.values(), x, y)
 
     def source(path: Path) -> None:
@@ -177,6 +179,7 @@ def write_files(console: Console, run: Run, seed: int, out: Path) -> None:
     files = (
         ("graph.dot", graph.save, "what the error is computed from"),
         ("graph.svg", graph.render, "the same drawn"),
+        ("graph.html", page.to_html, "the same to look into, and to step through backprop"),
         ("step.py", source, "error and gradients as NumPy source"),
         ("derivation.html", derivation, "how the gradients come about"),
     )

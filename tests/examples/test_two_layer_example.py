@@ -107,6 +107,7 @@ def test_it_writes_the_graph_and_the_errors(done: Any) -> None:
     assert all(name in graph for name in ("w1", "b1", "w2", "b2", "h_relu", "pred", "matmul", "(64, 1000)"))
     if shutil.which("dot"):
         assert "<svg" in (out / "graph.svg").read_text()
+    assert "<title>error</title>" in (out / "graph.html").read_text()
     assert (out / "errors.png").read_bytes().startswith(b"\x89PNG")
     with (out / "errors.csv").open() as f:
         rows = list(csv.DictReader(f))
@@ -165,18 +166,8 @@ def test_without_renderer_and_matplotlib_it_says_what_to_install(
     text = capsys.readouterr().out
     assert "no graph.svg" in text
     assert 'no errors.png, which takes matplotlib: pip install "tinygrad_np[plot]"' in text
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["derivation.html", "errors.csv", "graph.dot", "step.py"]
-
-
-def test_without_the_package_graphviz_it_says_so(
-    example: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any
-) -> None:
-    monkeypatch.setitem(sys.modules, "graphviz", None)
-    assert example.main(["--epochs", "1", "--out", str(tmp_path)]) == 0
-    text = capsys.readouterr().out
-    assert "no graph.svg" in text
-    assert "pip install graphviz" in text
-    assert (tmp_path / "errors.csv").exists()
+    written = sorted(path.name for path in tmp_path.iterdir())
+    assert written == ["derivation.html", "errors.csv", "graph.dot", "graph.html", "step.py"]
 
 
 def test_where_only_ascii_can_be_printed_it_prints_ascii(
