@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_np import Tensor, grad, optim, softmax, train, value_and_grad
+from tinygrad_np import Tensor, compare, grad, optim, softmax, train, value_and_grad
 from tinygrad_np import cross_entropy as cross_entropy_op
 from tinygrad_np.transforms.tree import flatten
 
@@ -273,6 +273,31 @@ def test_a_wrong_derivation_is_told_at_its_step() -> None:
         run(*problem(), train.compared(by_tape, lambda p, x, y: (1.0, {"b": by_hand(p, x, y)[1]["b"]})))
     with pytest.raises(ValueError, match="every is 1 or more"):
         train.compared(by_tape, by_hand, every=0)
+
+
+def sure(dtype: Any) -> tuple[Any, Any, Any]:
+    """Logits that leave no doubt: p - 1 keeps few digits."""
+    x, y = np.eye(3, dtype=dtype), np.arange(3)
+    return {"w": 12 * np.eye(3, dtype=dtype)}, x, y
+
+
+def softmax_by_hand(params: Any, x: Any, y: Any, factor: float = 1) -> Any:
+    odds = np.exp(x @ params["w"])
+    p = odds / odds.sum(axis=1, keepdims=True)
+    g = factor * (p - np.eye(3, dtype=x.dtype)[y]) / len(x)
+    return 0.0, {"w": x.T @ g}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_net_that_is_sure_raises_no_alarm_and_small_errors_do(dtype: Any) -> None:
+    by_tape = value_and_grad(lambda params, x, y: cross_entropy_op(x @ params["w"], y))
+    params, x, y = sure(dtype)
+    assert not compare(softmax_by_hand(params, x, y)[1], by_tape(params, x, y)[1]).ok  # or this tests nothing
+    train.compared(by_tape, softmax_by_hand)(params, x, y)
+    with pytest.raises(train.DisagreementError):
+        train.compared(by_tape, lambda *args: softmax_by_hand(*args, factor=1 + 1e-5))(params, x, y)
+    with pytest.raises(train.DisagreementError):
+        train.compared(by_tape, lambda *args: (0.0, {"w": softmax_by_hand(*args)[1]["w"][:, :2]}))(params, x, y)
 
 
 def test_one_tensor_is_a_container_too() -> None:
