@@ -14,7 +14,7 @@ from .call import import_line, literal
 from .forms import Verdicts
 from .gradient import points, where_raised
 from .point import Point, point_of
-from .report import Check
+from .report import Check, Status
 from .subject import Subject, finite, structure_of
 
 __all__ = ["ties"]
@@ -29,7 +29,7 @@ def ties(subject: Subject) -> Check:
         call = point.call
         truths = [point.truth(i) for i in range(len(call.xs)) if point.asks(i)]
         if any(t is not None and np.any(t.kinks) for t in truths) and not subject.memory.get("kinks"):
-            _look_at_ties(found, point, "the sample's own ties")
+            _look_at_ties(found, point, "the sample's own ties", "fail")
         if any(x.dtype.kind != "f" or structure_of(x) for x in call.xs) or sum(x.size for x in call.xs) > 64:
             continue
         for what, xs in _tied(call.xs):
@@ -38,7 +38,7 @@ def ties(subject: Subject) -> Check:
                 continue
             tied = point_of(other, subject.rng("ties"))
             if tied is not None:
-                _look_at_ties(found, tied, what)
+                _look_at_ties(found, tied, what, "warn")  # the samples do not show it
     return found.check("a choice among equal elements is a right one")
 
 
@@ -56,7 +56,7 @@ def _tied(xs: Sequence[Array]) -> list[tuple[str, list[Array]]]:
     return forms
 
 
-def _look_at_ties(found: Verdicts, point: Point, what: str) -> None:
+def _look_at_ties(found: Verdicts, point: Point, what: str, status: Status) -> None:
     found.seen.append(what)
     try:
         got = point.got
@@ -74,7 +74,7 @@ def _look_at_ties(found: Verdicts, point: Point, what: str) -> None:
             continue
         text = _among_nearby(point, i)
         if text:
-            found.add("fail", f"{what}: {text}\n  in {point.call.shown}", "ties")
+            found.add(status, f"{what}: {text}\n  in {point.call.shown}", "ties")
             return
     sets = [(i,) for i in range(len(point.call.xs))] + [tuple(range(len(point.call.xs)))] * (len(point.call.xs) > 1)
     for moved in sets:
@@ -85,7 +85,7 @@ def _look_at_ties(found: Verdicts, point: Point, what: str) -> None:
         ):
             text = _together(point, moved, found.floor)
             if text:
-                found.add("fail", f"{what}: {text}\n  in {point.call.shown}", "ties", _program(point, moved))
+                found.add(status, f"{what}: {text}\n  in {point.call.shown}", "ties", _program(point, moved))
                 return
 
 
