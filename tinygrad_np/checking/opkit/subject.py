@@ -116,10 +116,21 @@ def subject_of(
 def draw(sample: Any, rng: np.random.Generator, domain: tuple[float, float]) -> Any:
     """A sample's argument: a tuple of sizes becomes a random array, a list of tuples a list of arrays."""
     if isinstance(sample, tuple) and all(type(n) is int for n in sample):
-        return rng.uniform(*domain, sample)
+        return spread(sample, domain, rng)
     if isinstance(sample, list) and sample and all(isinstance(s, tuple | np.ndarray) for s in sample):
         return [draw(s, rng, domain) for s in sample]
     return sample.data if type(sample) is Tensor else sample
+
+
+def spread(shape: tuple[int, ...], domain: tuple[float, float], rng: np.random.Generator) -> Array:
+    """Random numbers, one from each of as many equal parts of the domain: both signs, and no two close together."""
+    n = int(np.prod(shape))
+    low, high = domain
+    for _ in range(20):
+        x = low + (high - low) * (rng.permutation(n) + rng.random(n)) / max(n, 1)
+        if not structure_of(x.reshape(shape)):  # in a short array numbers may happen to rise
+            break
+    return np.asarray(x).reshape(shape)
 
 
 def redrawn(x: Array, domain: tuple[float, float], rng: np.random.Generator) -> Array:
@@ -142,8 +153,8 @@ def redrawn(x: Array, domain: tuple[float, float], rng: np.random.Generator) -> 
         finite = real[np.isfinite(real)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (low, high)
     if x.dtype.kind == "c":
-        return (rng.uniform(low, high, x.shape) + 1j * rng.uniform(low, high, x.shape)).astype(x.dtype)
-    return np.asarray(rng.uniform(low, high, x.shape)).astype(x.dtype)
+        return (spread(x.shape, (low, high), rng) + 1j * spread(x.shape, (low, high), rng)).astype(x.dtype)
+    return spread(x.shape, (low, high), rng).astype(x.dtype)
 
 
 def structure_of(x: Array) -> str:
