@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..passes import optimised
+from .numpy_forms import in_numpy_forms
 from .numpy_source import written
 from .program import Program
+from .schedule import scheduled
 from .storage import Storage
 
 __all__ = ["Kernel", "build"]
@@ -40,6 +43,7 @@ class Kernel(NamedTuple):
 
 def build(program: Program, name: str) -> Kernel:
     """The program as a function."""
+    program = scheduled(program.on(optimised(in_numpy_forms(program.tape))))
     storage = Storage(program)
     text = written(program, storage, name)
     source = text.source

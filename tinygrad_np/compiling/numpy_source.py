@@ -17,11 +17,12 @@ from ..writing.literals import WriteError, literal
 from ..writing.notation import expression
 from .program import Program
 from .storage import ARENA, FRESH, Storage
-from .writers import writer
+from .writers import ufunc_of, writer
 
 __all__ = ["Written", "written"]
 
 INDENT = "    "
+MANY = 1024  # elements from which a maximum with a number takes twice as long as one with a row
 
 
 class Written:
@@ -93,6 +94,15 @@ class Written:
         self.numbers[name] = text
         return name
 
+    def _row(self, a: np.ndarray) -> str:
+        """The name of a row of one number, where NumPy is quicker with that than with the number alone."""
+        for name, known in self.outside.items():
+            if isinstance(known, np.ndarray) and known.dtype == a.dtype and np.array_equal(known, a):
+                return name
+        name = self._fresh(f"row_of_{a[0]:g}")
+        self.outside[name] = a
+        return name
+
     def _operand(self, r: Record, i: int) -> str:
         p, x = r.inputs[i], r.values[i]
         if p is not None:
@@ -103,6 +113,8 @@ class Written:
         dtype = kinds.pop() if len(kinds) == 1 else None
         try:
             if dtype is not None and np.result_type(dtype, x) == dtype:
+                if ufunc_of(r) in (np.maximum, np.minimum) and r.size >= MANY and r.shape[-1] >= 16:
+                    return self._row(np.full(r.shape[-1], x, dtype))
                 return self._number(np.asarray(x, dtype))
         except OverflowError:
             pass

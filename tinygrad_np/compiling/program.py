@@ -11,6 +11,7 @@ from ..core.tape import Tape
 from ..passes import optimised
 from ..passes.opened import opened
 from ..passes.rewrite import constants_of
+from ..passes.scales import with_scales_moved
 from .problem import CompileError
 from .recording import Recording
 from .writers import writer
@@ -47,6 +48,12 @@ class Program(NamedTuple):
     quiet: bool
     recorded: int
 
+    def on(self, tape: Tape) -> Program:
+        """The same program on a tape made of this one's, output by output."""
+        became = dict(zip(self.tape.outputs, tape.outputs, strict=True))
+        overwritten = {became[r]: d for r, d in self.overwritten.items()}
+        return self._replace(tape=tape, overwritten=overwritten, constants=constants_of(tape))
+
 
 def program_of(recording: Recording, donated: frozenset[int]) -> Program:
     """The program of a recording, shortened."""
@@ -54,6 +61,7 @@ def program_of(recording: Recording, donated: frozenset[int]) -> Program:
     recorded = len(tape)
     tape = optimised(tape)
     tape = optimised(opened(tape, lambda r: writer(r) is not None))
+    tape = optimised(with_scales_moved(tape))
     _refuse_shapes(tape)
     quiet = recording.quiet or any(_is_silenced(r) for r in recording.tape.records)
     results = len(tape.outputs) - len(recording.updated)

@@ -19,6 +19,7 @@ import numpy as np
 from ..core.primitive import alias
 from ..core.record import Record
 from .program import Program
+from .schedule import VIEWS
 from .writers import is_elementwise, writer
 
 __all__ = ["ALIGNMENT", "Slot", "Storage"]
@@ -108,7 +109,7 @@ class Storage:
             self.root[r] = r
             if source is not None and prim is prim.item:
                 self.way[r], self.root[r] = "view", self.root[source]
-            elif source is not None and r.dtype is not None and (prim is alias or (prim.view and len(r.inputs) == 1)):
+            elif source is not None and len(r.inputs) == 1 and r.dtype and (prim.view or prim.name in VIEWS):
                 x = array(source)
                 y = x if prim is alias else prim.forward(x, **(r.params or {}))
                 if isinstance(y, np.ndarray) and (y is x or np.may_share_memory(x, y)):
