@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_np import Tensor, audit, compare, draw, observe, scope
+from tinygrad_np import Tensor, compare, draw, observe, scope
+from tinygrad_np.checking.audit.report import AuditReport, Finding, Line
 
 REQUIRED = "TINYGRAD_NP_BROWSER_REQUIRED"  # set where a missing browser is to be an error
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -149,18 +150,19 @@ def test_it_loads_with_every_node_and_says_what_it_is(net: Net, show: Open) -> N
     assert {s.get_attribute("aria-label") for s in scopes} == {"Close scope hidden", "Close scope hidden/affine"}
 
 
-@pytest.mark.parametrize("name", ["x", "w1", "h", "bent", "w2", "pred"])
-def test_the_numbers_are_the_tapes(net: Net, show: Open, name: str) -> None:
+def test_the_numbers_are_the_tapes(net: Net, show: Open) -> None:
     page = show(net.drawing())
-    page.locator("#search").fill(name)
-    page.keyboard.press("Enter")
-    assert chosen(page) == name
-    assert facts(page, "Value").items() >= approx(numbers(net.named[name].data)).items()
-    label = net.error.tape().labels()[net.named[name]._record]
-    if label in net.cotangents:
-        assert facts(page, "Cotangent").items() >= approx(numbers(net.cotangents[label])).items()
-    else:
-        assert facts(page, "Cotangent") == {}
+    labels = net.error.tape().labels()
+    for name, tensor in net.named.items():
+        page.locator("#search").fill(name)
+        page.keyboard.press("Enter")
+        assert chosen(page) == name
+        assert facts(page, "Value").items() >= approx(numbers(tensor.data)).items()
+        label = labels[tensor._record]
+        if label in net.cotangents:
+            assert facts(page, "Cotangent").items() >= approx(numbers(net.cotangents[label])).items()
+        else:
+            assert facts(page, "Cotangent") == {}
 
 
 def approx(numbers: dict[str, float]) -> dict[str, Any]:
@@ -361,32 +363,40 @@ def test_a_comparison_stands_beside_the_graph(net: Net, show: Open) -> None:
     assert box_named(page, "w2").locator(".badge-sign").text_content() == signs[1]
 
 
-def by_hand(x: np.ndarray, w: np.ndarray) -> np.ndarray:
-    h = x @ w
-    error = np.square(h).sum()
-    grad_h = 2 * h
-    grad_w = x.T @ grad_h * 2
-    return error, grad_w
+AUDITED = (
+    Line(7, "h = x @ w", "forward"),
+    Line(8, "error = np.square(h).sum()", "forward"),
+    Line(9, "grad_h = 2 * h", "ok", "d error / d h"),
+    Line(10, "grad_w = x.T @ grad_h * 2", "wrong", "d error / d w"),
+)
+TWICE = Finding(10, "grad_w = x.T @ grad_h * 2", "grad_w", "factor", "2 times too large", "grad_w = x.T @ grad_h", 3.0)
 
 
 def test_a_line_of_the_audit_leads_to_its_node(show: Open) -> None:
     rng = np.random.default_rng(0)
-    x, w = rng.normal(size=(4, 3)), rng.normal(size=(3, 2))
-    report = audit(by_hand, x, w, loss="error")
-    assert not report.ok
-    drawn = Tensor(w, True, name="w")
-    h = x @ drawn
-    error = np.square(h).sum()
-    page = show(draw(error, values=True, grads=True, compare=report))
+    x, w = Tensor(rng.normal(size=(4, 3)), name="x"), Tensor(rng.normal(size=(3, 2)), True, name="w")
+    h = x @ w
+    report = AuditReport("step", "net.py", "error", AUDITED, (TWICE,), ("one batch seen",))
+    page = show(draw(np.square(h).sum(), values=True, grads=True, compare=report))
     assert page.get_by_role("tab", name="Audit").get_attribute("aria-selected") == "true"
-    assert "x.T @ grad_h" in page.locator("#findings").inner_text()
+    assert page.locator("#verdict").inner_text().endswith(report.summary)
+    findings = page.locator("#findings").inner_text()
+    for said in ("line 10: factor", TWICE.explanation, TWICE.statement, TWICE.suggestion):
+        assert said in findings
+    assert page.locator("#report-notes").inner_text() == "one batch seen"
+    signs = [sign.inner_text() for sign in page.locator("#report .row .sign").all()]
+    assert len(set(signs)) == 3
+    assert signs[0] == signs[1]
+    current = page.locator("#report [aria-selected=true]")
     page.locator("#report .row").filter(has_text="grad_h = 2 * h").click()
     assert chosen(page) == "h"
-    assert page.locator("#report [aria-selected=true]").inner_text().count("grad_h = 2 * h") == 1
-    wrong = page.locator("#report .row.found")
-    assert "grad_w" in wrong.inner_text()
+    assert "grad_h = 2 * h" in current.inner_text()
     page.locator("#findings .link").click()
-    assert "grad_w" in page.locator("#report [aria-selected=true]").inner_text()
+    assert chosen(page) == "w"
+    assert "grad_w" in current.inner_text()
+    assert "wrong" in page.locator("#inspector .verdict").inner_text()
+    box_named(page, "h").click()  # and the other way round
+    assert "h = x @ w" in current.inner_text() or "grad_h" in current.inner_text()
 
 
 HOSTILE = [
@@ -401,24 +411,24 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("name", HOSTILE, ids=lambda n: repr(n[:12]))
-def test_names_are_text_and_nothing_more(show: Open, name: str) -> None:
-    w = Tensor(np.ones((2, 2)), True, name=name)
-    with scope(name):
-        y = w * 2
-    loss = y.sum()
-    page = show(draw(loss, values=True, grads=True, names={name: loss}))
-    assert page.evaluate("window.hit") is None
+def test_names_are_text_and_nothing_more(show: Open) -> None:
+    tensors = [Tensor(np.ones((2, 2)), True, name=name) for name in HOSTILE]
+    products = []
+    for name, w in zip(HOSTILE, tensors, strict=True):
+        with scope(name):
+            products.append(w * 2)
+    loss = np.stack(products).sum()
+    page = show(draw(loss, values=True, grads=True, names={HOSTILE[0]: loss}))
     page.keyboard.press("b")
-    for _ in range(3):
+    for name in HOSTILE:
         page.keyboard.press("n")
+        page.locator("#tape .row").filter(has_text="parameter").nth(HOSTILE.index(name)).click()
+        printable = "".join(takewhile(str.isprintable, name))
+        assert chosen(page).startswith(printable[:100].strip())
     page.get_by_role("button", name="Close all").click()
     page.wait_for_selector(".box.closed")
     assert page.evaluate("window.hit") is None
     assert page.locator("script, img, iframe").count() == 3  # data, engine, page
-    page.locator("#tape .row").first.click()
-    printable = "".join(takewhile(str.isprintable, name))
-    assert chosen(page).startswith(printable[:100].strip())
     assert page.locator("#layout-note").inner_text() == ""
 
 
@@ -437,6 +447,7 @@ def test_light_and_dark(net: Net, show: Open) -> None:
 def test_it_prints_the_whole_graph(net: Net, show: Open) -> None:
     page = show(net.drawing(), color_scheme="dark")
     page.keyboard.press("b")
+    page.locator("#closer").click()
     before = page.locator("#world").get_attribute("transform")
     assert page.pdf(format="A4").startswith(b"%PDF")
     page.emulate_media(media="print")

@@ -16,6 +16,8 @@ from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from .verdicts import SIGNS
+
 if TYPE_CHECKING:
     from .drawing import Drawing
 
@@ -27,7 +29,7 @@ MATH = 600_000  # letters of formulas as MathML in a page; in a larger one formu
 
 def page(drawing: Drawing) -> str:
     """The page of a drawing: the whole graph, and the steps through it if cotangents were asked for."""
-    document = drawing.to_dict()
+    document = drawing.to_dict() | {"signs": SIGNS | {"ok": SIGNS["exact"], "forward": "·"}}
     if document["whole"]:  # scopes open in the page: what the picture leaves out is no loss there
         document |= {"notes": drawing.graph.notes, "counts": {**document["counts"], "left_out": 0}}
     return _page(document)

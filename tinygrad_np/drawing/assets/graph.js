@@ -10,6 +10,7 @@ class Graph {
     this.svg = byId("graph");
     this.world = byId("world");
     this.view = {x: 0, y: 0, k: 1};
+    this.fitted = false; // the whole is shown, and nobody has moved it since
     this._listen();
   }
 
@@ -161,12 +162,13 @@ class Graph {
     const {width, height} = this.svg.getBoundingClientRect();
     const {laid} = this;
     if (!laid || !width) return;
-    const room = 28, legend = 40;
+    const room = 28, legend = byId("legend").offsetHeight + 6;
     const k = Math.min((width - 2 * room) / laid.width, (height - 2 * room - legend) / laid.height, 1.25);
     this.view.k = Math.max(k, SPREAD.min);
     this.view.x = (width - laid.width * this.view.k) / 2;
     this.view.y = Math.max((height - legend - laid.height * this.view.k) / 2, 0);
     this._move();
+    this.fitted = true;
   }
 
   /** The whole where it can be read, else its beginning at a size that can. */
@@ -181,6 +183,7 @@ class Graph {
   }
 
   zoom(factor, at = null) {
+    this.fitted = false;
     const {width, height} = this.svg.getBoundingClientRect();
     const [px, py] = at ?? [width / 2, height / 2];
     const k = Math.min(Math.max(this.view.k * factor, SPREAD.min), SPREAD.max);
@@ -190,10 +193,11 @@ class Graph {
     this._move();
   }
 
-  _centre(box, across = 0.5, down = 0.45) {
+  _centre(box) {
+    this.fitted = false;
     const {width, height} = this.svg.getBoundingClientRect();
-    this.view.x = width * across - box.x * this.view.k;
-    this.view.y = height * down - box.y * this.view.k;
+    this.view.x = width / 2 - box.x * this.view.k;
+    this.view.y = height * 0.45 - box.y * this.view.k;
     this._move();
   }
 
@@ -239,6 +243,7 @@ class Graph {
         const far = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]) || 1;
         this.zoom(far(next, other) / far(last, other), [(next[0] + other[0]) / 2 - area.x, (next[1] + other[1]) / 2 - area.y]);
       } else {
+        this.fitted = false;
         this.view.x += next[0] - last[0];
         this.view.y += next[1] - last[1];
         this._move();

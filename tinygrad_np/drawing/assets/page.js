@@ -91,7 +91,7 @@ function tapeRow(node) {
 
 /** The audited source with its verdicts, or the rows of a comparison; each row leads to its nodes. */
 function reportRows(report) {
-  const sign = (status) => doc.legend.find((l) => l.sign === status)?.symbol ?? {ok: "✓", forward: "·"}[status] ?? (status ? "?" : "");
+  const sign = (status) => doc.signs[status] ?? "";
   if (report.lines) {
     return report.lines.map((line) => ({
       nodes: line.nodes ?? [], class: `line.${statusClass(line.status)}${line.status === "wrong" ? ".found" : ""}`,
@@ -251,12 +251,8 @@ document.addEventListener("keydown", (event) => {
   act();
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
-let width = 0;
 new ResizeObserver(() => {
-  if (matchMedia("print").matches) return; // afterwards all is as wide as before
-  const now = byId("graph").clientWidth;
-  if (graph.laid && now && width && now !== width) graph.fit();
-  width = now;
+  if (graph.fitted && !matchMedia("print").matches) graph.fit(); // after printing all is as large as before
 }).observe(byId("graph"));
 
 // ---- On paper: the whole graph, light ----

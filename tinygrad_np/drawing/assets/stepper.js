@@ -33,6 +33,7 @@ class Stepper {
     const step = this.steps[at - 1];
     this.mark();
     this.card();
+    if (this.graph.fitted) this.graph.fit(); // the card may have taken some room
     if (step) this.go.follow(step.node);
     byId("said").textContent = this.spoken();
   }
