@@ -54,7 +54,7 @@ class Primitive:
         self.name = str(name or getattr(forward, "__name__", "op"))
         self.__name__ = self.name
         self.__doc__ = forward.__doc__
-        self.__module__ = forward.__module__ or __name__
+        self.__module__ = getattr(forward, "__module__", None) or __name__  # NumPy 2.0 has ufuncs without
         self.__qualname__ = getattr(forward, "__qualname__", self.name)
         self.__wrapped__ = forward
         self.tex, self.samples, self.domain = tex, samples, domain
