@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _add_ops(commands: Any) -> None:
     ops = commands.add_parser("ops", help="list every op", description="List every op, with how it is reached.")
-    ops.add_argument("word", nargs="?", default="", help="only those whose name holds this")
+    ops.add_argument("word", nargs="?", default="", help="only those whose name holds this; or FILE.py: the ops in it")
     ops.add_argument("--markdown", action="store_true", help="as the page docs/ops.md")
     ops.add_argument("--stubs", action="store_true", help="write the stub files of this checkout")
     ops.set_defaults(run=lambda given: _stubs() if given.stubs else _ops(given.word, given.markdown))
@@ -180,6 +180,10 @@ def _ops(word: str, as_markdown: bool) -> int:
     if as_markdown:
         sys.stdout.write(markdown())
         return 0
+    if word.endswith(".py"):
+        from .checking.opkit.script import listing
+
+        return listing(word)
     chosen = [r for r in rows() if word in r.call]
     if not chosen:
         print(f"tinygrad-np ops: no op's name holds {word!r}; without a word all are listed", file=sys.stderr)

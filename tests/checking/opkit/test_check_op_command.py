@@ -62,6 +62,29 @@ def test_what_could_not_be_checked(file, target, said, capsys) -> None:
     assert len(error.splitlines()) == 1
 
 
+def test_the_ops_of_a_file_are_listed(file, capsys) -> None:
+    file.write_text(
+        OPS
+        + """
+idea = primitive(lambda x: x * x, vjp="numeric", name="idea")
+
+@primitive(deviates="straight-through")
+def rounded(x):
+    \"\"\"To whole numbers.\"\"\"
+    return np.round(x)
+"""
+    )
+    assert main(["ops", str(file)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "softsign_of_file: softsign_of_file(x)",
+        "turned: turned(x)",
+        "bare: bare(x)",
+        "idea: idea_numeric(x)  differentiated by evaluation",
+        "rounded: rounded(x)  To whole numbers.  straight-through",
+    ]
+    assert main(["ops", f"{file}.missing.py"]) == 2
+
+
 def test_a_file_that_does_not_run(tmp_path, capsys) -> None:
     (tmp_path / "broken_ops.py").write_text("x = 1\nraise OSError('gone')\n")
     assert main(["check-op", f"{tmp_path}/broken_ops.py:x"]) == 2

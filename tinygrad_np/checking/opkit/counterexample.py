@@ -13,7 +13,7 @@ from .point import Point, point_of
 from .sizes import resized
 from .subject import Subject
 
-__all__ = ["counterexample"]
+__all__ = ["counterexample", "smaller"]
 
 Array = NDArray[Any]
 TRIES = 60
@@ -22,13 +22,13 @@ TRIES = 60
 def counterexample(point: Point, i: int | None, subject: Subject, right: Sequence[Array] | None = None) -> str:
     """A program in which the gradient by argument ``i`` is wrong; None: in which the rule raises."""
     if i is None:
-        return _program(_smaller(point, i, subject), i, None)
+        return _program(smaller(point, i, subject), i, None)
     if not point.wrong_by(i):  # told from the tape alone, finer than evaluation can: shown as it is
         return _program(point, i, right[i] if right is not None else None)
-    return _program(_smaller(point, i, subject), i, None)
+    return _program(smaller(point, i, subject), i, None)
 
 
-def _smaller(point: Point, i: int | None, subject: Subject) -> Point:
+def smaller(point: Point, i: int | None, subject: Subject) -> Point:
     """The same failure with fewer and rounder numbers."""
     tries = 0
     again = True

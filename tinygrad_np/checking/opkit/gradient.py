@@ -16,7 +16,7 @@ from ...numeric import differences, random_direction
 from ..diagnose import diagnose
 from ..problem import as_array, to_reals
 from .call import Call, argument_names, is_float
-from .counterexample import counterexample
+from .counterexample import counterexample, smaller
 from .explain import explain
 from .point import Point, Truth, point_of
 from .report import Check
@@ -240,6 +240,8 @@ def numeric(subject: Subject) -> Check:
             elif found is not None and structured:
                 warned.append(found.text)
             elif found is not None:
+                if point.truth(i) is None:  # too large to be evaluated element by element, and so to be explained
+                    found = judged(smaller(point, i, subject), i) or found
                 subject.wrong.add(point.call.names[i])
                 if not any(line.startswith(found.head) for line in lines):
                     lines.append(found.text)

@@ -1,4 +1,4 @@
-"""``tinygrad-np check-op FILE.py:NAME``: the op of a file, checked."""
+"""``tinygrad-np check-op FILE.py:NAME``: the op of a file, checked; ``tinygrad-np ops FILE.py``: its ops, listed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import ModuleType
 from ...core.primitive import Primitive
 from .check import check_op
 
-__all__ = ["command"]
+__all__ = ["command", "listing"]
 
 
 def command(target: str, *, thorough: bool = False, html: str | None = None, json: str | None = None) -> int:
@@ -32,6 +32,29 @@ def command(target: str, *, thorough: bool = False, html: str | None = None, jso
         print(f"tinygrad-np check-op: {error}", file=sys.stderr)
         return 2
     return 0 if report.ok else 1
+
+
+def listing(file: str) -> int:
+    """Print the ops of a file with what is said of them; 0, or 2 if it does not run or holds none."""
+    try:
+        found = _ops(_loaded(Path(file)))
+        if not found:
+            raise LookupError(f"{file} holds no op")
+    except (OSError, LookupError, ImportError) as error:
+        print(f"tinygrad-np ops: {error}", file=sys.stderr)
+        return 2
+    for key, op in found.items():
+        said = vars(op).get("declared", {})
+        notes = ["differentiated by evaluation"] if op.name.endswith("_numeric") else []
+        notes += [str(said["deviates"])] * bool(said.get("deviates")) + ["first order only"] * (said.get("order") == 1)
+        doc = (op.__doc__ or "").strip().split("\n")[0]
+        print("  ".join(filter(None, (f"{key}: {op.name}({', '.join(op.names)})", doc, "; ".join(notes)))))
+    return 0
+
+
+def _ops(module: ModuleType) -> dict[str, Primitive]:
+    """The ops that a module makes."""
+    return {k: v for k, v in vars(module).items() if isinstance(v, Primitive) and v.__module__ == module.__name__}
 
 
 def _loaded(path: Path) -> ModuleType:
@@ -55,7 +78,7 @@ def _loaded(path: Path) -> ModuleType:
 
 
 def _named(module: ModuleType, file: str, name: str) -> object:
-    ops = [k for k, v in vars(module).items() if isinstance(v, Primitive) and v.__module__ == module.__name__]
+    ops = _ops(module)
     there = f"{file} holds the ops {', '.join(ops)}" if ops else f"{file} holds no op"
     if not name:
         raise LookupError(f"which op? Give {file}:NAME; {there}")
