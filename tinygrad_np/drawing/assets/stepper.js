@@ -91,7 +91,10 @@ class Stepper {
   }
 
   opening() {
-    if (!this.steps.length) return [el("p.dim", {}, "No steps: they are there when the graph is drawn with its gradients, draw(..., grads=True).")];
+    if (!this.steps.length) {
+      const why = this.doc.has.includes("grads") ? "of a graph this large the page holds the picture alone." : "they are there when the graph is drawn with its gradients, draw(..., grads=True).";
+      return [el("p.dim", {}, `No steps: ${why}`)];
+    }
     const back = this.steps.length - this.forward;
     return [el("p.opening", {}, `Walk through ${plain(this.doc.title)}: ${count(this.forward, "op")} forward, then ${count(back, "cotangent")} back. `, el("span.dim", {}, "Press → or the buttons; B starts the backward pass."))];
   }
