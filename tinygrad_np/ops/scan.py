@@ -18,7 +18,7 @@ ALONG = [
     ((2, 3, 2), {"axis": 1}),
     ((0, 2), {"axis": 0}),
 ]
-CUMULATIVE = [*ALONG, ((2, 3),), ((),)]
+CUMULATIVE = [*ALONG, ((2, 3),), ((),), ((), {"axis": 0})]
 ZEROS = np.array([2.0, 0.0, 3.0, 0.0, 1.5])
 
 
@@ -78,9 +78,9 @@ _cumprod.defvjp(lambda g, _y, a, *, axis: np.cumprod(shifted(a, axis, 1), axis=a
 
 
 def _flat(a, axis):
-    """``axis=None`` runs over the flattened array."""
+    """``axis=None`` runs over the flattened array; a single number is one of length 1."""
     a = as_array(a)
-    return (np.reshape(a, -1), 0) if axis is None else (a, axis)
+    return (np.reshape(a, -1), 0) if axis is None or (a.ndim == 0 and axis in (0, -1)) else (a, axis)
 
 
 @composite(np=True, method=True, tex=r"\operatorname{{cumsum}} {0}", samples=CUMULATIVE)
