@@ -13,17 +13,17 @@ from typing import Any, NamedTuple, overload
 from ..core.modes import current
 from ..core.tensor import Tensor
 from ..transforms.tree import flatten
-from . import numpy_backend
 from .arguments import ARRAY, GENERATOR, Arguments, Parameters
+from .backends import BACKENDS, build
 from .entry import MISS, entry
-from .numpy_backend import Kernel
+from .explain import explanation
+from .kernel import Kernel
 from .problem import CompileError
 from .program import Program, program_of
 from .recording import record
 
 __all__ = ["CacheInfo", "Compiled", "compile"]
 
-BACKENDS = ("auto", "numpy")
 Names = str | int | Sequence[str | int]
 
 
@@ -48,8 +48,8 @@ class Compiled:
     """A compiled function; made by `compile`."""
 
     def __init__(self, f: Callable[..., Any], backend: str, donate: Names, static: Names) -> None:
-        if backend not in BACKENDS:
-            raise ValueError(f"compile: backend is one of {', '.join(BACKENDS)}; got {backend!r}")
+        if backend not in ("auto", *BACKENDS):
+            raise ValueError(f"compile: backend is one of auto, {', '.join(BACKENDS)}; got {backend!r}")
         self.f, self.backend = f, backend
         self.parameters = Parameters(f, static, donate)
         self._made: dict[Any, Made] = {}
@@ -107,7 +107,7 @@ class Compiled:
             [arguments.paths[i] for i in arrays], self.f, donated,
         )  # fmt: skip
         program = program_of(recording, donated)
-        kernel = numpy_backend.build(program, name)
+        kernel = build(self.backend, program, name)
         enter, leave = entry(arguments, kernel.run, recording.structure, recording.leaves)
         seconds = time.perf_counter() - began
         if seconds > 1:
@@ -122,6 +122,11 @@ class Compiled:
     def source(self, *args: Any, **kwargs: Any) -> str:
         """The source that runs for these arguments, which are not run; none are needed if there is one signature."""
         return self._made_for(args, kwargs).kernel.source
+
+    def explain(self, *args: Any, **kwargs: Any) -> str:
+        """What runs for these arguments: records, what shares a buffer, bytes, operations; arguments as in `source`."""
+        made = self._made_for(args, kwargs)
+        return explanation(made.kernel, self.parameters.name, made.seconds)
 
     def cache_info(self) -> CacheInfo:
         """How many signatures were compiled, and what they keep in memory."""

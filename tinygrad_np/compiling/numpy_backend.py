@@ -4,41 +4,23 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable
+from functools import partial
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..passes import optimised
+from .kernel import Kernel
 from .numpy_forms import in_numpy_forms
 from .numpy_source import written
 from .program import Program
 from .schedule import scheduled
 from .storage import Storage
 
-__all__ = ["Kernel", "build"]
+__all__ = ["build"]
 
 _number = count(1)
-
-
-class Kernel(NamedTuple):
-    """What a backend gives.
-
-    Attributes
-    ----------
-    run
-        Takes the arrays, then the generators; gives the results as a tuple. Threads may call it at once.
-    source : str
-    storage : Storage
-        Where values lie.
-    held : callable
-        How many bytes it keeps between calls.
-    """
-
-    run: Callable[..., tuple[Any, ...]]
-    source: str
-    storage: Storage
-    held: Callable[[], int]
 
 
 def build(program: Program, name: str) -> Kernel:
@@ -52,10 +34,6 @@ def build(program: Program, name: str) -> Kernel:
     namespace: dict[str, Any] = dict(text.outside)
     exec(compile(source, filename, "exec"), namespace)
     step, make = namespace[name], namespace["buffers"]
-    if not text.kept:
-        empty: tuple[Any, ...] = ()
-        run = (lambda *xs: step(*xs, empty)) if not program.quiet else _quiet(lambda *xs: step(*xs, empty))
-        return Kernel(run, source, storage, lambda: 0)
     pool: list[Any] = []
 
     def call(*xs: Any) -> Any:
@@ -68,7 +46,9 @@ def build(program: Program, name: str) -> Kernel:
         finally:
             pool.append(memory)
 
-    return Kernel(_quiet(call) if program.quiet else call, source, storage, lambda: len(pool) * storage.arena)
+    run: Callable[..., Any] = call if text.kept else partial(step, buffers=())
+    run = _quiet(run) if program.quiet else run
+    return Kernel(run, "numpy", source, program, storage, lambda: len(pool) * storage.arena)
 
 
 def _quiet(call: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,13 +6,16 @@ called like any function, and brings memory of its own.
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ..core.record import Record
-from ..writing.helpers import function_of
+from ..writing.helpers import function_of, parsed
 from ..writing.literals import numpy_name
 
 __all__ = ["is_elementwise", "ufunc_of", "writer"]
@@ -26,8 +29,20 @@ def ufunc_of(r: Record) -> np.ufunc | None:
     """The ufunc that a record is a plain call of."""
     if r.primitive is None or r.dtype is None or r.params:
         return None
-    f = function_of(r.primitive)
+    f = _only_call(function_of(r.primitive))
     return f if isinstance(f, np.ufunc) and f.nout == 1 and f.signature is None and f.nin == len(r.inputs) else None
+
+
+@cache
+def _only_call(f: Any) -> Any:
+    """The function of NumPy that ``f`` hands its arguments to, if it does nothing else; else ``f``."""
+    definition = parsed(f)
+    if definition is None or len(definition.body) != 1:
+        return f
+    names = ", ".join(a.arg for a in definition.args.args)
+    text = ast.unparse(definition.body[0])
+    name = re.fullmatch(rf"return np\.(\w+)\({re.escape(names)}\)", text)
+    return getattr(np, name[1]) if name else f
 
 
 def is_elementwise(r: Record) -> bool:

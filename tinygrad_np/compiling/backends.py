@@ -1,0 +1,16 @@
+"""The backends by name, and which of them "auto" takes."""
+
+from __future__ import annotations
+
+from . import numpy_backend
+from .kernel import Kernel
+from .program import Program
+
+__all__ = ["BACKENDS", "build"]
+
+BACKENDS = {"numpy": numpy_backend.build}
+
+
+def build(backend: str, program: Program, name: str) -> Kernel:
+    """The program as this backend runs it; "auto": the fastest at hand."""
+    return BACKENDS["numpy" if backend == "auto" else backend](program, name)
