@@ -93,7 +93,7 @@ def test_softmax_with_cross_entropy_is_shortened_where_the_numbers_agree() -> No
     rng = np.random.default_rng(0)
     z, y = rng.normal(size=(4, 3)), np.eye(3)[[0, 2, 1, 2]]
     texts = formulas(derive(fused, z, y, wrt=["z"]), "The chain")
-    assert by(r"\mathrm{loss}", "z") + r" = \operatorname{softmax}(z) - y" in texts
+    assert by(r"\mathrm{loss}", "z") + r" = \operatorname{softmax}_{\text{axis } 1}(z) - y" in texts
     texts = formulas(derive(fused, z, 2 * y, wrt=["z"]), "The chain")  # the rows do not sum to one
     assert not any(t.endswith("- y") for t in texts)
 
@@ -103,7 +103,7 @@ def test_classes_by_number_are_one_hot_rows() -> None:
         return tg.cross_entropy(z, y)
 
     found = derive(mean_loss, np.random.default_rng(0).normal(size=(4, 3)), np.array([0, 2, 1, 2]), wrt=["z"])
-    short = r"\frac{1}{4} \left(\operatorname{softmax}(z) - \operatorname{onehot}(y)\right)"
+    short = r"\frac{1}{4} \left(\operatorname{softmax}_{\text{axis } 1}(z) - \operatorname{onehot}(y)\right)"
     assert any(t.endswith(short) for t in formulas(found, "The chain"))
 
 

@@ -105,7 +105,7 @@ def _wins_number(a, b):
     return np.where(a == b, 0.5, (a > b) | (np.isnan(b) & ~np.isnan(a)))
 
 
-@op(np=True, tex=r"\max({0}, {1})")
+@op(np=True, tex=r"\operatorname{{fmax}}({0}, {1})")
 def fmax(a, b):
     """The larger, numbers before NaN; derivative 1/2 each at a tie."""
     return np.fmax(a, b)
@@ -114,7 +114,7 @@ def fmax(a, b):
 fmax.defderivative(lambda _y, a, b: _wins_number(a, b), lambda _y, a, b: _wins_number(b, a))
 
 
-@op(np=True, tex=r"\min({0}, {1})")
+@op(np=True, tex=r"\operatorname{{fmin}}({0}, {1})")
 def fmin(a, b):
     """The smaller, numbers before NaN; derivative 1/2 each at a tie."""
     return np.fmin(a, b)

@@ -362,7 +362,7 @@ def _svd_vjp(g, y, a, *, full_matrices):
 _svd.defvjp(_svd_vjp)
 
 
-@op(tex=r"\sigma({0})", samples=[(SQUARE,), (TALLS,), (TALL.T,), (ROTATED,)])
+@op(tex=r"\operatorname{{svdvals}}({0})", samples=[(SQUARE,), (TALLS,), (TALL.T,), (ROTATED,)])
 def _svdvals(a):
     return np.linalg.svd(a, compute_uv=False)
 
@@ -394,7 +394,7 @@ def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
     return SVDResult(*_svd(a, full_matrices=bool(full_matrices))) if compute_uv else _svdvals(a)
 
 
-@composite(np="linalg.svdvals", tex=r"\sigma({0})", samples=[(SQUARE,), (TALL.T,)])
+@composite(np="linalg.svdvals", tex=r"\operatorname{{svdvals}}({0})", samples=[(SQUARE,), (TALL.T,)])
 def svdvals(x):
     """Singular values, descending; d s_i = Re(u_i^H dx v_i), 0 where s_i is 0."""
     return _svdvals(*as_arrays(x))

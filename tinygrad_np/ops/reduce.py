@@ -254,12 +254,12 @@ def _min(a, *, axis=None, keepdims=False):
     return np.minimum.reduce(a, axis=axis, keepdims=keepdims)
 
 
-@op(tex=r"\max {0}", samples=[*REDUCE, (GAPS, {"axis": 0})])
+@op(tex=r"\operatorname{{fmax}} {0}", samples=[*REDUCE, (GAPS, {"axis": 0})])
 def _fmax(a, *, axis=None, keepdims=False):
     return np.fmax.reduce(a, axis=axis, keepdims=keepdims)
 
 
-@op(tex=r"\min {0}", samples=[*REDUCE, (GAPS, {"axis": 0})])
+@op(tex=r"\operatorname{{fmin}} {0}", samples=[*REDUCE, (GAPS, {"axis": 0})])
 def _fmin(a, *, axis=None, keepdims=False):
     return np.fmin.reduce(a, axis=axis, keepdims=keepdims)
 
@@ -346,13 +346,13 @@ NAN_EXTREMUM = [
 ]
 
 
-@composite(np=True, tex=r"\max {0}", samples=NAN_EXTREMUM)
+@composite(np=True, tex=r"\operatorname{{nanmax}} {0}", samples=NAN_EXTREMUM)
 def nanmax(a, axis=None, keepdims=False, initial=None, where=True):
     """Largest number over ``axis``; ties share the gradient equally, a NaN gets 0."""
     return _number_extremum(_fmax, "nanmax", arithmetic.fmax, max, a, axis, keepdims, initial, where)
 
 
-@composite(np=True, tex=r"\min {0}", samples=NAN_EXTREMUM)
+@composite(np=True, tex=r"\operatorname{{nanmin}} {0}", samples=NAN_EXTREMUM)
 def nanmin(a, axis=None, keepdims=False, initial=None, where=True):
     """Smallest number over ``axis``; ties share the gradient equally, a NaN gets 0."""
     return _number_extremum(_fmin, "nanmin", arithmetic.fmin, min, a, axis, keepdims, initial, where)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from ..core.backward import Sparse
 from ..core.modes import current, switch
-from ..core.record import Record
+from ..core.record import Record, clock
 from ..core.tape import Tape, trace
 from ..core.tensor import Tensor
 from ..transforms import value_and_grad
@@ -36,9 +39,10 @@ def gradient_tape(f: Callable[..., Any], *args: Any, wrt: Sequence[int]) -> Tape
         return (value, *gradients)
 
     value_and_gradients.__wrapped__ = f  # type: ignore[attr-defined]
-    with switch(observers=(*current().observers, CotangentNames())):
+    noting = CotangentNames()
+    with switch(observers=(*current().observers, noting)):
         tape = trace(value_and_gradients, *_named(f, args))
-    _credit(tape)
+    _credit(tape, noting.steps)
     for i, r in zip(wrt, tape.outputs[1:], strict=True):
         name = tape.inputs[i].name
         if name and r.primitive is not None:
@@ -56,37 +60,56 @@ def _named(f: Callable[..., Any], args: Sequence[Any]) -> list[Tensor]:
     ]
 
 
-def _credit(tape: Tape) -> None:
+def _credit(tape: Tape, steps: Sequence[tuple[int, Any]]) -> None:
     """Say of the steps inside a rule too whose rule they belong to; what adds cotangents up belongs to none."""
-    root = tape.outputs[0]
+    root, left = tape.outputs[0], list(steps)
     rule: Any = None
-    for r in reversed(tape.records):
-        if r.seq >= root.seq:
-            return
-        made = r.notes is not None and r.notes.origin is not None
-        both = [p for p in r.inputs if p is not None and p.notes is not None and p.notes.origin is not None]
-        if made:
+    backward = [r for r in tape.records if r.seq < root.seq]
+    made = {r for r in backward if r.notes is not None and r.notes.origin is not None}
+    for r in reversed(backward):
+        while left and left[-1][0] < r.seq:  # it ran before that step of the sweep ended
+            rule = left.pop()[1]
+        if r in made:
             rule = r.note().origin
-        elif not (r.primitive.name == "add" and len(both) == 2):  # type: ignore[union-attr]  # no leaf
-            r.note().origin = rule
+        r.note().origin = rule
+    sums: set[Record] = set()
+    for r in backward:
+        both = [x for x in r.inputs if x is not None]
+        if r.primitive is None or r.primitive.name != "add" or r in made or len(both) < 2:
+            continue
+        rules = [x.notes.origin if x.notes is not None and x.seq < root.seq else None for x in both]
+        if rules[0] != rules[1] and all(o is not None or x in sums for o, x in zip(rules, both, strict=True)):
+            sums.add(r)
+            r.note().origin = None
 
 
 class CotangentNames:
     """Sees each step of the sweep, names the cotangent that arrives and says of what is made whose rule made it.
 
-    ``singular``: the sweep met an op whose derivative can be infinite.
+    Attributes
+    ----------
+    singular : bool
+        The sweep met an op whose derivative can be infinite.
+    steps : list of (int, (Record, int) or None)
+        When each step ended, and the rule, if there was one, that gave back a part: an index and what to add there.
     """
 
     def __init__(self) -> None:
         self.singular = False
+        self.steps: list[tuple[int, Any]] = []
         self.call: Any = None  # of the user's program, that the record before this one came from
 
     def __call__(self, r: Record, g: Any, contributions: Sequence[tuple[int, Any]]) -> None:
         self.singular = self.singular or (r.primitive is not None and r.primitive.singular)
+        before = self.steps[-1][0] if self.steps else np.inf
+        part = None
         for i, c in contributions:
             made = c._record if type(c) is Tensor else None
-            if made is not None and made.primitive is not None and made.note().origin is None:
+            if isinstance(c, Sparse):
+                part = (r, i)
+            elif made is not None and made.primitive is not None and made.seq < before and made.note().origin is None:
                 made.note().origin = (r, i)
+        self.steps.append((clock(), part))
         inner = r.code is not None and (r.code, r.lasti) == self.call  # not the result of that call
         self.call = (r.code, r.lasti)
         arrived = g._record if type(g) is Tensor else None

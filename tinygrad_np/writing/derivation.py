@@ -19,18 +19,21 @@ from ..core.tape import Tape
 from ..passes import optimised
 from ..passes.backward import gradient_tape
 from ..passes.rewrite import constants_of
+from .formulas import formula_of
 from .local import local_derivative
 from .numpy_source import argument_numbers
 from .reasons import reasons, shapes
 from .sheet import Derivation, Item, Section
 from .shortcuts import shortcut
 from .statements import Statements
-from .tex import Formula, formula_of, number, symbol
+from .tex import Formula, constant, symbol
 
 __all__ = ["derive"]
 
 MOVED = "The same numbers in another shape."
 RATE = r"\eta"
+LITERAL = 9  # elements of a constant that is written out
+LONG = 120  # characters of a formula that gets a line of its own
 
 
 def derive(
@@ -81,27 +84,49 @@ class _Sheet:
         self.formulas: dict[Record, Formula] = {}  # what is written where a record is read
         self.lines: list[tuple[Record, Formula]] = []  # the statements: a record and its right-hand side
         self.root = tape.outputs[0]
-        self.taken: set[str] = set()
+        self.taken: dict[str, int] = {}
         self.unnamed = 0
+        # Where a step did nothing and went, cotangents on both sides of it are of one value: the last is the sum.
+        self.cotangents = {r.notes.primal: r for r in tape.records if r.notes is not None}
         for i, r in enumerate(tape.inputs):
             self.formulas[r] = self._fresh(self._symbol(r.name or f"x{i}"))
         arrays = constants_of(tape)
         for r in tape.constants:
             a = arrays.get(r)
+            named = r.name is None or r.name.startswith("grad_")  # a constant that came out of folding
             plain = a is not None and a.size and np.all(a == a.flat[0])
-            self.formulas[r] = Formula(number(a.flat[0])) if plain else self._fresh(self._symbol(r.name or "c"))  # type: ignore[union-attr]
+            if a is not None and (plain or (named and a.ndim in (1, 2) and 0 < a.size <= LITERAL)):
+                self.formulas[r] = constant(a)
+            else:
+                self.formulas[r] = self._fresh(self._symbol(r.name or "c"))
         for r in tape.records:
             formula = self._right_hand_side(r)
-            if r in self.statements.chosen or len(formula.text) > 120:
+            if r in self.statements.chosen or len(formula.text) > LONG:
                 self.lines.append((r, formula))
                 self.formulas[r] = self._left_hand_side(r)
             else:
                 self.formulas[r] = formula
+        self._look()
+
+    def _look(self) -> None:
+        """What the sections ask more than once: the forward lines, what each names, and who names what."""
+        self.ahead = [(r, f) for r, f in self.lines if r not in self.statements.backward]
+        known = {r for r, _ in self.lines} | set(self.tape.inputs)
+        self.paths = {r: paths(r, known) for r, _ in self.ahead}
+        self.named_by: dict[Record, list[Record]] = {}
+        for r, found in self.paths.items():
+            for v in found:
+                self.named_by.setdefault(v, []).append(r)
+        self.moving = set(self.wrt)  # what a parameter leads to
+        for r in self.tape.records:
+            if not self.moving.isdisjoint(r.inputs):
+                self.moving.add(r)
 
     def values(self, args: Sequence[Any]) -> dict[Record, Any]:
         """What each record computes on the example arguments."""
-        found = dict(constants_of(self.tape)) | dict(zip(self.tape.inputs, map(np.asarray, args), strict=True))
-        self.tape(*found_inputs(self.tape, args), watch=lambda r, y: found.__setitem__(r, y))
+        inputs = [np.asarray(a) for a in args]
+        found: dict[Record, Any] = constants_of(self.tape) | dict(zip(self.tape.inputs, inputs, strict=True))
+        self.tape(*inputs, watch=lambda r, y: found.__setitem__(r, y))
         return found
 
     def _symbol(self, name: str) -> str:
@@ -109,33 +134,34 @@ class _Sheet:
 
     def _fresh(self, text: str) -> Formula:
         """The symbol, with a number for what is called the same: h, h^(2), h^(3)."""
-        wished, n = text, 1
-        while text in self.taken:
-            n += 1
-            text = f"{wished}^{{({n})}}"
-        self.taken.add(text)
-        return Formula(text, op="power" if n > 1 else "")
+        self.taken[text] = n = self.taken.get(text, 0) + 1
+        return Formula(text) if n == 1 else Formula(f"{text}^{{({n})}}", op="power")
 
     def _right_hand_side(self, r: Record) -> Formula:
         pairs = zip(r.inputs, r.values, strict=True)
-        return formula_of(r, [Formula(number(x)) if p is None else self.formulas[p] for p, x in pairs])
+        return formula_of(r, [constant(x) if p is None else self.formulas[p] for p, x in pairs])
 
     def _left_hand_side(self, r: Record) -> Formula:
-        primal = r.notes.primal if r.notes is not None else None
-        if primal is not None and primal in self.formulas:
-            return Formula(derivative(self.formulas[self.root].text, self.formulas[primal].text))
+        primal = self._primal(r)
+        if primal is not None and primal in self.formulas and self.root in self.formulas:
+            return Formula(derivative(self.formulas[self.root].text, self.formulas[primal].text), op="divide")
         name = self.statements.named.get(r)
         if name is not None:
             return self._fresh(self._symbol(name))
         self.unnamed += 1
         return self._fresh(f"t_{{{self.unnamed}}}")
 
+    def _primal(self, r: Record) -> Record | None:
+        """The record whose cotangent ``r`` is."""
+        primal = r.notes.primal if r.notes is not None else None
+        return primal if self.cotangents.get(primal) is r else None
+
     # The sections
 
     def shapes(self) -> Section:
         rows = [(r, "parameter" if r in self.wrt else "input") for r in self.tape.inputs]
-        rows += [(r, "constant") for r in self.tape.constants if self.formulas[r].text in self.taken]
-        rows += [(r, "computed") for r, _ in self._forward_lines() if r.dtype is not None]
+        rows += [(r, "constant") for r in self.tape.constants if self.formulas[r].op in ("", "power")]
+        rows += [(r, "computed") for r, _ in self.ahead if r.dtype is not None]
         names = self.statements.named
         items = []
         for r, kind in rows:
@@ -148,19 +174,18 @@ class _Sheet:
     def forward(self) -> Section:
         items = [
             Item(f"{self.formulas[r].text} = {f.text}", note=MOVED if moves_only(r, f) else "", shape=shape_of(r))
-            for r, f in self._forward_lines()
+            for r, f in self.ahead
         ]
         return Section("Forward pass", "", tuple(items))
 
     def local(self, values: Mapping[Record, Any]) -> Section:
         """For each formula, its derivative by each thing it names."""
         items = []
-        known = {r for r, _ in self.lines} | set(self.tape.inputs)
-        for r, _ in self._forward_lines():
-            for v, path in paths(r, known):
-                if not leads_to(v, self.wrt):
+        for r, _ in self.ahead:
+            for v, ways in self.paths[r].items():
+                if v not in self.moving or len(ways) > 1:
                     continue
-                found = local_derivative(path, values, self.formulas)
+                found = local_derivative(ways[0], values, self.formulas)
                 if found is not None:
                     left = derivative(self.formulas[r].text, self.formulas[v].text)
                     items.append(Item(f"{left} = {found.text}", note=found.note))
@@ -188,9 +213,8 @@ class _Sheet:
 
     def _in_words(self, r: Record) -> str:
         """The chain rule for the cotangent ``r``, where its value is read in one formula only."""
-        primal = r.notes.primal if r.notes is not None else None
-        known = {s for s, _ in self.lines} | set(self.tape.inputs)
-        readers = [s for s, _ in self._forward_lines() if any(v is primal for v, _ in paths(s, known))]
+        primal = self._primal(r)
+        readers = self.named_by.get(primal, []) if primal is not None else []
         if len(readers) != 1 or readers[0] is self.root:
             return ""
         e, s, v = (self.formulas[x].text for x in (self.root, readers[0], primal))  # type: ignore[index]  # it is read
@@ -205,17 +229,10 @@ class _Sheet:
             items.append(Item(rf"{name} \leftarrow {name} - {RATE} \, {gradient}{spelled}"))
         return Section("Updates", rf"A step of gradient descent with the learning rate ${RATE}$.", tuple(items))
 
-    def _forward_lines(self) -> list[tuple[Record, Formula]]:
-        return [(r, f) for r, f in self.lines if r not in self.statements.backward]
-
 
 def moves_only(r: Record, f: Formula) -> bool:
     """Whether the formula of ``r`` is but another symbol for what it reads."""
     return r.primitive is not None and r.primitive.tex == "{0}" and not set("+ \\_^") & set(f.text)
-
-
-def found_inputs(tape: Tape, args: Sequence[Any]) -> list[Any]:
-    return [np.asarray(a) for a in args[: len(tape.inputs)]]
 
 
 def derivative(of: str, by: str) -> str:
@@ -227,32 +244,15 @@ def shape_of(r: Record) -> str:
     return " × ".join(map(str, r.shape)) if r.dtype is not None and r.shape else "" if r.dtype is None else "1"
 
 
-def paths(r: Record, known: set[Record]) -> list[tuple[Record, list[tuple[Record, int]]]]:
-    """What the formula of ``r`` names, with the records on the way to it; what is named twice is left out."""
+def paths(r: Record, known: set[Record]) -> dict[Record, list[list[tuple[Record, int]]]]:
+    """What the formula of ``r`` names: for each the ways to it, records with the number of the input taken."""
     found: dict[Record, list[list[tuple[Record, int]]]] = {}
-
-    def walk(s: Record, way: list[tuple[Record, int]]) -> None:
-        for i, p in enumerate(s.inputs):
-            if p is None:
-                continue
-            step = [*way, (s, i)]
-            if p in known:
-                found.setdefault(p, []).append(step)
-            elif p.primitive is not None:
-                walk(p, step)
-
-    walk(r, [])
-    return [(v, ways[0]) for v, ways in found.items() if len(ways) == 1]
-
-
-def leads_to(v: Record, targets: Sequence[Record]) -> bool:
-    """Whether ``v`` is made of one of ``targets``."""
-    seen, stack = {v}, [v]
+    stack: list[tuple[Record, list[tuple[Record, int]]]] = [(r, [])]
     while stack:
-        r = stack.pop()
-        if r in targets:
-            return True
-        new = [p for p in r.inputs if p is not None and p not in seen]
-        seen.update(new)
-        stack += new
-    return False
+        s, way = stack.pop()
+        if way and s in known:
+            found.setdefault(s, []).append(way)
+            continue
+        steps = [(p, [*way, (s, i)]) for i, p in enumerate(s.inputs) if p is not None]
+        stack += steps[::-1]
+    return found

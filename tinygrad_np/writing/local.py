@@ -11,7 +11,8 @@ from ..core.record import Record
 from ..core.tape import trace
 from ..core.tensor import Tensor
 from ..passes import optimised
-from .tex import Formula, formula_of, number
+from .formulas import formula_of
+from .tex import Formula, constant, number
 
 __all__ = ["Local", "local_derivative"]
 
@@ -54,10 +55,10 @@ def local_derivative(path: Path, values: Mapping[Record, Any], formulas: Mapping
     for r in tape.constants:
         if not (isinstance(r.y, np.ndarray) and r.y.size and np.all(r.y == r.y.flat[0])):
             return None
-        known[r] = Formula(number(r.y.flat[0]))
+        known[r] = constant(r.y.flat[0])
     for r in tape.records:
         pairs = zip(r.inputs, r.values, strict=True)
-        known[r] = formula_of(r, [Formula(number(x)) if p is None else known[p] for p, x in pairs])
+        known[r] = formula_of(r, [constant(x) if p is None else known[p] for p, x in pairs])
     text = known[tape.outputs[0]].text
     return Local(text) if len(text) <= 160 else None
 

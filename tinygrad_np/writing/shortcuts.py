@@ -31,8 +31,9 @@ def shortcut(
         return None
     g, p = np.asarray(values[r]), softmax(np.asarray(values[logits]))
     n = logits.shape[0] if len(logits.shape) == 2 else 1
+    axis = r"_{\text{axis } 1}" if len(logits.shape) == 2 else ""
     for text, y in _targets(logits, values, formulas, tape):
-        short = rf"\operatorname{{softmax}}({formulas[logits].text}) - {text}"
+        short = rf"\operatorname{{softmax}}{axis}({formulas[logits].text}) - {text}"
         for scale, shown in ((1, short), (n, rf"\frac{{1}}{{{n}}} \left({short}\right)")):
             if _same(g, (p - y) / scale) and shown != formula.text:
                 return Local(shown, NOTE)

@@ -44,7 +44,8 @@ class Statements:
                     self.uses[p] += counts[i]
         self.backward: set[Record] = set()
         for r in tape.records:
-            if rule_of(r) is not None or not self.backward.isdisjoint(r.inputs):
+            is_cotangent = r.notes is not None and r.notes.primal is not None
+            if is_cotangent or rule_of(r) is not None or not self.backward.isdisjoint(r.inputs):
                 self.backward.add(r)
         self.chosen = set(tape.outputs)
         self.chosen |= {
