@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .analysis import analysed
+from .recording import Recording
 from .report import AuditError, AuditReport
 
 __all__ = ["Audited", "audit", "audit_call", "audit_script"]
@@ -61,7 +63,9 @@ def audit_call(
         As `audit`. ``error.ran`` says whether the function has run to its end, and ``error.result`` is then what it
         returned, so that the program around the call can go on.
     """
-    raise AuditError("not yet")
+    run = Recording(loss)
+    run.call(function, tuple(args), dict(kwargs or {}))
+    return _reported(run, loss, numeric)
 
 
 def audit_script(
@@ -72,4 +76,18 @@ def audit_script(
     ``filename`` is what tracebacks and the report name. The statements run once; imports, functions and classes among
     them are defined as ever.
     """
-    raise AuditError("not yet")
+    run = Recording(loss)
+    run.script(source, filename, namespace)
+    return _reported(run, loss, numeric).report
+
+
+def _reported(run: Recording, loss: str | None, numeric: bool) -> Audited:
+    try:
+        return Audited(analysed(run, numeric), run.returned)
+    except AuditError as error:
+        error.ran, error.result = True, run.returned
+        raise
+    except Exception as failure:  # the program has run; what it returned is not to be lost
+        error = AuditError(f"the audit itself failed, with {type(failure).__name__}: {failure}")
+        error.ran, error.result = True, run.returned
+        raise error from None

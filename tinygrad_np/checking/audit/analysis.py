@@ -1,0 +1,53 @@
+"""From a recorded run to its report."""
+
+from __future__ import annotations
+
+import ast
+
+from .evidence import Evidence
+from .lines import annotated
+from .program import Program
+from .recording import EXPRESSION, Recording
+from .report import AuditReport
+from .select import choose, later
+from .verdict import Verdict
+
+__all__ = ["analysed"]
+
+
+def analysed(run: Recording, numeric: bool = False) -> AuditReport:
+    """The report on a run.
+
+    Raises
+    ------
+    AuditError
+        If there is nothing to audit in it.
+    """
+    program = run.program()
+    first = choose(program, program.graph, run.loss)
+    verdict = _verdict(run, program, first)
+    file = run.file
+    loss = first.iteration.loss
+    name = loss.name if loss.name and loss.name != EXPRESSION else _text(run, loss)
+    return AuditReport(run.name, file, name, annotated(run, verdict), tuple(verdict.findings), tuple(notes(verdict)))
+
+
+def _verdict(run: Recording, program: Program, first: Evidence) -> Verdict:
+    """Of the first turn of the loop in which something is wrong; else of the first."""
+    parts = run.rewriter.sites, run.recorder.loop_sites, run.recorder.shadow.items
+    for evidence in (first, *later(program, program.graph, first)):
+        if evidence.state.wrong:
+            verdict = Verdict(evidence, *parts)
+            verdict.find()
+            return verdict
+    return Verdict(first, *parts)
+
+
+def _text(run: Recording, n: object) -> str:
+    site = getattr(n, "site", -1)
+    tree = run.rewriter.sites[site].tree if site >= 0 else None
+    return ast.unparse(tree) if isinstance(tree, ast.expr) else "loss"
+
+
+def notes(_verdict: Verdict) -> list[str]:
+    return []
