@@ -176,14 +176,14 @@ def trained(task: Task, rng: np.random.Generator) -> dict[str, Array]:
 
 
 def seconds(task: Task, params: dict[str, Array], repeats: int = 7) -> dict[str, float]:
-    """The shortest of some epochs, gradients only; taken in turns, so that a busy machine is unfair to nobody."""
+    """Of the processor, the fewest of some epochs, gradients only; by turns, so that a busy machine is fair to all."""
     found: dict[str, list[float]] = {}
     for _ in range(repeats):
         for by, step in steps(task).items():
-            start = time.perf_counter()
+            start = time.process_time()
             for x, y in minibatches((task.split.x, task.split.y), 32):
                 step(params, x, y)
-            found.setdefault(by, []).append(time.perf_counter() - start)
+            found.setdefault(by, []).append(time.process_time() - start)
     return {by: min(times) for by, times in found.items()}
 
 
