@@ -103,10 +103,11 @@ class _Entry:
             return
         self.miss_unless(f"type({name}) is {self.const(kind)} and len({name}) == {len(children)}")
         names = [self.variable() for _ in children]
-        if kind is dict:
-            self.take(name, list(children), names)
-        elif children:
-            self.lines.append(f"    ({', '.join(names)},) = {name}")
+        if kind is dict:  # in this order: the function may go through it
+            self.miss_unless(f"tuple({name}) == {self.const(tuple(children))}")
+        if children:
+            values = f"{name}.values()" if kind is dict else name
+            self.lines.append(f"    ({', '.join(names)},) = {values}")
         for n, child in zip(names, children.values() if kind is dict else children, strict=True):
             self.structure(n, child)
 

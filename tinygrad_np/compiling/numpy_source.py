@@ -56,10 +56,8 @@ class Written:
         for k, r in enumerate(tape.records):
             self._lying_in.setdefault(storage.root[r], []).append(r)
             self._write(k, r)
-        self.results = [self._result(r) for r in tape.outputs[: program.results]]
-        for r, d in storage.copied:
-            if d is not None:
-                self._line(f"np.copyto({self.names[d]}, {self.names[r]})", "")
+        self._copy()
+        self.results = [self.handed.get(r, self.names[r]) for r in tape.outputs[: program.results]]
 
     # Names
 
@@ -206,12 +204,19 @@ class Written:
             self.outside[self._bound[id(value)]] = value
         return self._bound[id(value)]
 
-    def _result(self, r: Record) -> str:
-        if any(r is copied and d is None for copied, d in self.storage.copied):
-            return f"np.array({self.names[r]})"
-        if r in self.program.overwritten:
-            return self.names[self.program.overwritten[r]]
-        return self.names[r]
+    def _copy(self) -> None:
+        """Results that have no memory of their own get it; then donated inputs are written that nobody reads now."""
+        self.handed = {r: self.names[d] for r, d in self.program.overwritten.items()}
+        read: dict[Record, str] = {}
+        for r, d in self.storage.copied:
+            if d is None or self.storage.way[self.storage.root[r]] == "source":
+                read[r] = self._fresh("result")
+                self._line(f"{read[r]} = np.array({self.names[r]})", "")
+                if d is None:
+                    self.handed[r] = read[r]
+        for r, d in self.storage.copied:
+            if d is not None:
+                self._line(f"np.copyto({self.names[d]}, {read.get(r, self.names[r])})", "")
 
     def _line(self, text: str, comment: str) -> None:
         told = f"  # {comment}" if comment and comment != self.said else ""
