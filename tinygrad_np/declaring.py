@@ -122,6 +122,9 @@ class NumericRule:
     def __init__(self, prim: Primitive, argnum: int) -> None:
         self.prim, self.argnum = prim, argnum
 
+    def __repr__(self) -> str:
+        return f"the numeric rule of {self.prim.name}, by evaluation,"
+
     def __call__(self, g: Any, _y: Any, *xs: Any, argnum: int | None = None, **params: Any) -> Any:
         i = self.argnum if argnum is None else argnum
         gs = g if isinstance(g, tuple) else (g,)

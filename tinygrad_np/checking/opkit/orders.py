@@ -88,7 +88,7 @@ def second_order(subject: Subject) -> Check:
         return Check("second", "skip", _nothing(subject))
     rng = subject.rng("second order")
     n = 0
-    for point in points(subject)[: None if subject.thorough else 4]:
+    for point in points(subject)[: None if subject.thorough else 3]:
         try:
             second = derived(point.problem, "rev", rng)
         except ValueError:

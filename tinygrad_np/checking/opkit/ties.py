@@ -25,7 +25,7 @@ Array = NDArray[Any]
 def ties(subject: Subject) -> Check:
     """Equal elements, where a choice is made: each element between its one-sided derivatives, and right together."""
     found = Verdicts("ties", subject)
-    for point in points(subject)[: None if subject.thorough else 4]:
+    for point in points(subject)[: None if subject.thorough else 2]:
         call = point.call
         truths = [point.truth(i) for i in range(len(call.xs)) if point.asks(i)]
         if any(t is not None and np.any(t.kinks) for t in truths) and not subject.memory.get("kinks"):
@@ -95,7 +95,7 @@ def _among_nearby(point: Point, i: int) -> str:
     h = 1e-6 * max(1.0, float(np.max(np.abs(x))))
     here = point.call.outputs(*point.call.xs)
     near = []
-    for _ in range(32):
+    for _ in range(20):
         moved = point.call.at([v + h * rng.uniform(-1, 1, v.shape).astype(v.dtype) for v in point.call.xs])
         other = Point.__new__(Point)
         other.call, other.us = moved, point.us
