@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,8 @@ from .subject import Subject, structure_of
 __all__ = ["Wrong", "judged", "numeric", "points", "rule", "where_raised"]
 
 Array = NDArray[Any]
+PACKAGE = Path(__file__).parents[2]
+NOT_THE_USERS = (str(PACKAGE), functools.__file__, str(Path(np.__file__).parent))
 
 
 def points(subject: Subject) -> list[Point]:
@@ -97,13 +102,11 @@ def _moved_by_constants(subject: Subject) -> str:
 
 
 def where_raised(error: BaseException) -> str:
-    """``ValueError: ... (rules.py:12)``: the error with the user's line that raised it."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "tinygrad_np" not in f.filename] or list(
-        traceback.extract_tb(error.__traceback__)
-    )
-    line = f"{frames[-1].filename.replace(chr(92), '/').rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
-    first = (str(error).splitlines() or [""])[0]
-    return f"{type(error).__name__}: {first}" + (f" ({line})" if line else "")
+    """``ValueError: ... (rules.py:12)``: the error with the line of the op or rule that raised it."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(NOT_THE_USERS)]
+    line = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    first = re.sub(r" \((recorded )?at [^)]*\)", "", (str(error).splitlines() or [""])[0])  # in the kit, by the kit
+    return f"{type(error).__name__}: {first}{line}"
 
 
 def _why_it_raised(point: Point, error: Exception) -> tuple[str, str]:
