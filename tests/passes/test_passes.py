@@ -135,6 +135,18 @@ def test_what_does_something_stays(f: Any) -> None:
     assert after(f, X)
 
 
+def test_an_op_of_anybody_elses_is_not_taken_for_one_by_its_name() -> None:
+    def negative(x: Any) -> Any:
+        return x * 3
+
+    thrice = tg.primitive(negative).defvjp(lambda g, _y, _x: g * 3)
+    assert after(lambda x: thrice(thrice(x)), X) == ["negative", "negative"]
+    tape = trace(lambda x: -thrice(x), X)
+    namespace: dict[str, Any] = {}
+    exec(tape.to_numpy(), namespace)
+    np.testing.assert_array_equal(namespace["step"](X), -3 * X)
+
+
 def test_names_stay_with_their_values() -> None:
     def net(x: Any, w: Any) -> Any:
         h = (x @ w) * 1

@@ -13,6 +13,7 @@ from ..core.record import Record, clock
 from ..core.tape import Tape, trace
 from ..core.tensor import Tensor
 from ..transforms import value_and_grad
+from .rewrite import op_of
 
 __all__ = ["CotangentNames", "gradient_tape"]
 
@@ -75,7 +76,7 @@ def _credit(tape: Tape, steps: Sequence[tuple[int, Any]]) -> None:
     sums: set[Record] = set()
     for r in backward:
         both = [x for x in r.inputs if x is not None]
-        if r.primitive is None or r.primitive.name != "add" or r in made or len(both) < 2:
+        if op_of(r) != "add" or r in made or len(both) < 2:
             continue
         rules = [x.notes.origin if x.notes is not None and x.seq < root.seq else None for x in both]
         if rules[0] != rules[1] and all(o is not None or x in sums for o, x in zip(rules, both, strict=True)):

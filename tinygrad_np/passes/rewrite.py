@@ -11,8 +11,9 @@ from ..core.primitive import Primitive, alias
 from ..core.record import ABSENT, MANY, Notes, Record, clock, leaf
 from ..core.tape import Tape
 
-__all__ = ["array_of", "constants_of", "is_made_by_rule", "made", "rebuilt", "same_kind"]
+__all__ = ["array_of", "constants_of", "is_made_by_rule", "made", "op_of", "rebuilt", "same_kind"]
 
+OURS = (__name__.split(".")[0], "numpy")  # modules of forward functions
 Inputs = tuple[Any, ...]  # a Record, or the plain scalar that was given
 
 
@@ -96,6 +97,12 @@ def constants_of(tape: Tape) -> dict[Record, np.ndarray]:
 def array_of(value: Any, like: Record) -> Record:
     """A constant leaf that holds ``value``, with the name of ``like``."""
     return leaf(np.asarray(value), name=like.notes.name if like.notes is not None else None)
+
+
+def op_of(r: Any) -> str:
+    """The name of this package's op that ran; empty for a leaf, and for anybody else's op, whatever it is called."""
+    p = r.primitive if isinstance(r, Record) else None
+    return p.name if p is not None and p.__module__.split(".")[0] in OURS else ""
 
 
 def same_kind(a: Any, r: Record) -> bool:

@@ -16,7 +16,7 @@ from ..core.primitive import Primitive
 from ..core.record import Record, leaf
 from ..core.tape import Tape
 from ..ops.declare import OPS
-from .rewrite import constants_of, is_made_by_rule, made, rebuilt, same_kind
+from .rewrite import constants_of, is_made_by_rule, made, op_of, rebuilt, same_kind
 
 __all__ = ["simplified"]
 
@@ -41,7 +41,7 @@ def simplified(tape: Tape) -> Tape:
     values = _Values(tape)
 
     def change(r: Record, inputs: Inputs) -> Any:
-        for rule in RULES.get(r.primitive.name, ()):  # type: ignore[union-attr]  # no leaf
+        for rule in RULES.get(op_of(r), ()):
             found = rule(values, r, inputs)
             if found is not None:
                 return found
@@ -86,7 +86,7 @@ class _Values:
 def _nothing(_: _Values, r: Record, inputs: Inputs) -> Any:
     if r.notes is not None and r.notes.primal is not None and r.notes.name and not is_made_by_rule(inputs[0]):
         return None  # a cotangent under its own name
-    of_reals = r.primitive.name in ("alias", "positive") or inputs[0].dtype.kind != "c"  # type: ignore[union-attr]
+    of_reals = op_of(r) in ("alias", "positive") or inputs[0].dtype.kind != "c"
     return inputs[0] if of_reals and same_kind(inputs[0], r) else None
 
 
@@ -113,7 +113,7 @@ def _times_number(values: _Values, r: Record, inputs: Inputs) -> Any:
 def _times_two_numbers(values: _Values, r: Record, inputs: Inputs) -> Any:
     """2 * (3 * x) = 6 * x, where the numbers are powers of two and nothing is rounded."""
     for a, b in (inputs, inputs[::-1]):
-        if isinstance(a, Record) or not _is(b, "multiply"):
+        if isinstance(a, Record) or op_of(b) != "multiply":
             continue
         operands = tuple(v if p is None else p for p, v in zip(b.inputs, b.values, strict=True))
         for c, x in (operands, operands[::-1]):
@@ -125,7 +125,7 @@ def _times_two_numbers(values: _Values, r: Record, inputs: Inputs) -> Any:
 @_for("multiply", "divide")
 def _of_zero(values: _Values, r: Record, inputs: Inputs) -> Any:
     """0 * x and 0 / x, as in a sweep a zero cotangent wins over an infinite derivative; not where 0 came from data."""
-    zeros = inputs if r.primitive.name == "multiply" else inputs[:1]  # type: ignore[union-attr]  # no leaf
+    zeros = inputs if op_of(r) == "multiply" else inputs[:1]
     if r.dtype is None or not is_made_by_rule(r):
         return None
     if any(isinstance(x, Record) and x.primitive is None and _is_zero(values.uniform(x)) for x in zeros):
@@ -145,7 +145,7 @@ def _plus_nothing(values: _Values, r: Record, inputs: Inputs) -> Any:
     a, b = inputs
     if same_kind(a, r) and _is_zero(values.uniform(b)):
         return a
-    if r.primitive.name == "add" and same_kind(b, r) and _is_zero(values.uniform(a)):  # type: ignore[union-attr]
+    if op_of(r) == "add" and same_kind(b, r) and _is_zero(values.uniform(a)):
         return b
     return None
 
@@ -163,7 +163,7 @@ def _by_one(values: _Values, r: Record, inputs: Inputs) -> Any:
 
 @_for("negative")
 def _double_negative(_: _Values, r: Record, inputs: Inputs) -> Any:
-    return inputs[0].inputs[0] if _is(inputs[0], "negative") and same_kind(inputs[0].inputs[0], r) else None
+    return inputs[0].inputs[0] if op_of(inputs[0]) == "negative" and same_kind(inputs[0].inputs[0], r) else None
 
 
 @_for("where")
@@ -181,7 +181,7 @@ def _transpose(_: _Values, r: Record, inputs: Inputs) -> Any:
     order = _order(r, x)
     if order == tuple(range(len(order))):
         return x
-    if not _is(x, "transpose"):
+    if op_of(x) != "transpose":
         return None
     inner = x.inputs[0]
     before = _order(x, inner)
@@ -205,7 +205,7 @@ def _reshape(_: _Values, r: Record, inputs: Inputs) -> Any:
         return None
     if same_kind(x, r):
         return x
-    if _is(x, "reshape") and (x.params or {}).get("order") in (None, "C"):
+    if op_of(x) == "reshape" and (x.params or {}).get("order") in (None, "C"):
         return [made(r.primitive, (x.inputs[0],), r.params, r)]  # type: ignore[arg-type]  # no leaf
     return None
 
@@ -215,7 +215,7 @@ def _broadcast(_: _Values, r: Record, inputs: Inputs) -> Any:
     x = inputs[0]
     if same_kind(x, r):
         return x
-    if _is(x, "broadcast_to"):
+    if op_of(x) == "broadcast_to":
         return [made(r.primitive, (x.inputs[0],), r.params, r)]  # type: ignore[arg-type]  # no leaf
     return None
 
@@ -227,7 +227,7 @@ def _sum(_: _Values, r: Record, inputs: Inputs) -> Any:
     axes = tuple(range(len(x.shape))) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     if not axes and same_kind(x, r):
         return x
-    if not _is(x, "broadcast_to"):
+    if op_of(x) != "broadcast_to":
         return None
     small = x.inputs[0]
     lead = len(x.shape) - len(small.shape)
@@ -237,10 +237,6 @@ def _sum(_: _Values, r: Record, inputs: Inputs) -> Any:
         return None
     times = int(np.prod(x.shape[:lead]))
     return [made(MULTIPLY, (small, times), None, r)]
-
-
-def _is(x: Any, name: str) -> bool:
-    return isinstance(x, Record) and x.primitive is not None and x.primitive.name == name
 
 
 def _is_zero(number: Any) -> bool:

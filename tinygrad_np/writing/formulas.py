@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.record import Record
+from ..passes.rewrite import op_of
 from .tex import ATOM, PREFIX, PRODUCT, SUM, Formula, raised, scripted
 
 __all__ = ["formula_of"]
@@ -41,11 +42,12 @@ def formula_of(r: Record, operands: Sequence[Formula]) -> Formula:
     if not p.elementwise:  # an array of one number throughout is one number only for what broadcasts
         pairs = zip(r.inputs, operands, strict=True)
         operands = [_filled_with(f, x) if f.op == "number" and x is not None and x.shape else f for x, f in pairs]
-    if p.name in COMPARE and len(operands) == 2:
+    name = op_of(r)
+    if name in COMPARE and len(operands) == 2:
         left, right = (f.within(PRODUCT) for f in operands)
-        return Formula(rf"\left[{left} {COMPARE[p.name]} {right}\right]", ATOM, p.name)
-    if p.name in SPECIAL:
-        found = SPECIAL[p.name](r, operands)
+        return Formula(rf"\left[{left} {COMPARE[name]} {right}\right]", ATOM, name)
+    if name in SPECIAL:
+        found = SPECIAL[name](r, operands)
         if found is not None:
             return found
     options = _options(r)
@@ -140,7 +142,7 @@ def _term(f: Formula) -> str:
 
 def _add(r: Record, operands: Sequence[Formula]) -> Formula:
     a, b = operands
-    subtract = r.primitive.name == "subtract"  # type: ignore[union-attr]
+    subtract = op_of(r) == "subtract"
     if b.text.startswith("-") and not subtract and (b.op in (*TERMS, "scaled") or b.holds == PREFIX):
         return Formula(f"{_term(a)} - {b.text[1:]}", SUM, "add")
     second = b.within(PRODUCT) if subtract else _term(b)
@@ -200,7 +202,7 @@ def _sum(r: Record, operands: Sequence[Formula]) -> Formula:
     (x,) = r.inputs
     axis = (r.params or {}).get("axis")
     n = len(x.shape) if x is not None else 0
-    name = r.primitive.name  # type: ignore[union-attr]
+    name = op_of(r)
     sign = r"\sum" if name == "sum" else rf"\operatorname{{{name}}}"
     axes = axis if isinstance(axis, tuple) else (axis,)
     if axis == ():
@@ -275,7 +277,7 @@ def _where(_: Record, operands: Sequence[Formula]) -> Formula:
 
 
 def _logic(r: Record, operands: Sequence[Formula]) -> Formula | None:
-    sign = LOGIC[r.primitive.name]  # type: ignore[union-attr]  # no leaf
+    sign = LOGIC[op_of(r)]
     if r.dtype.kind != "b":
         return None
     if len(operands) == 1:

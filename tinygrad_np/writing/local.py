@@ -11,6 +11,7 @@ from ..core.record import Record
 from ..core.tape import trace
 from ..core.tensor import Tensor
 from ..passes import optimised
+from ..passes.rewrite import op_of
 from .formulas import formula_of
 from .tex import Formula, constant, number
 
@@ -30,7 +31,7 @@ def local_derivative(path: Path, values: Mapping[Record, Any], formulas: Mapping
 
     None where it is no formula of one entry (a convolution, a softmax): there the rule speaks for itself.
     """
-    products = [(r, i) for r, i in path if r.primitive is not None and r.primitive.name == "matmul"]
+    products = [(r, i) for r, i in path if op_of(r) == "matmul"]
     if len(products) == 1 and all(r is products[0][0] or _adds(r) for r, _ in path):
         r, i = products[0]
         other = r.inputs[1 - i]
@@ -64,11 +65,11 @@ def local_derivative(path: Path, values: Mapping[Record, Any], formulas: Mapping
 
 
 def _adds(r: Record) -> bool:
-    return r.primitive is not None and r.primitive.name == "add"
+    return op_of(r) == "add"
 
 
 def _is_local(r: Record) -> bool:
     p = r.primitive
     return (
-        p is not None and p.fixed and (p.elementwise or p.name in SUMS) and r.dtype is not None and None not in p.vjps
+        p is not None and p.fixed and (p.elementwise or op_of(r) in SUMS) and r.dtype is not None and None not in p.vjps
     )

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..core.record import Record
+from ..passes.rewrite import op_of
 from .helpers import Helpers, function_of, parsed
 from .literals import dotted, literal, numpy_name
 
@@ -45,7 +46,7 @@ def expression(r: Record, operands: Operands, helpers: Helpers) -> ast.expr:
     WriteError
         If a parameter has no literal, or the op's function no source.
     """
-    name = r.primitive.name  # type: ignore[union-attr]  # no leaf
+    name = op_of(r)
     params = r.params or {}
     if name in BINARY and len(operands) == 2 and not params:
         return ast.BinOp(operands[0], BINARY[name](), operands[1])
@@ -155,7 +156,7 @@ def appearances(r: Record) -> Counter[int]:
     n = len(r.inputs)
     once = Counter(range(n))
     p = r.primitive
-    if p is None or p.name in BINARY | COMPARE | UNARY or p.name in SPECIAL or p.name in METHODS:
+    if p is None or op_of(r) in BINARY | COMPARE | UNARY or op_of(r) in SPECIAL or op_of(r) in METHODS:
         return once
     found = _one_expression(function_of(p))
     if found is None:

@@ -15,7 +15,7 @@ from ..core.record import Record
 from ..core.tape import Tape, trace
 from ..passes import optimised, without_dead
 from ..passes.backward import gradient_tape
-from ..passes.rewrite import constants_of
+from ..passes.rewrite import constants_of, op_of
 from .helpers import Helpers
 from .layout import WIDTH, text_of, wrapped
 from .literals import WriteError, is_short, literal
@@ -120,7 +120,7 @@ class _Writer:
         fixed = set(self.tape.constants)
         for r in self.tape.records:
             mask = any(p is not None and p.dtype is not None and p.dtype.kind == "b" for p in {*r.inputs[1:]} - fixed)
-            if r.primitive.name in DATA_DEPENDENT or (r.primitive.name == "gather" and mask):  # type: ignore[union-attr]
+            if r.primitive.name in DATA_DEPENDENT or (op_of(r) == "gather" and mask):  # type: ignore[union-attr]
                 raise WriteError(
                     f"{r.primitive.name} ({r.where}): the shape of its result depends on the values, and a tape holds"  # type: ignore[union-attr]
                     " one shape: use where() in place of a mask, or leave this step outside"
@@ -217,7 +217,7 @@ class _Writer:
         """Whether this product would stand unbracketed in another kind of product, ``a * b @ c``."""
         if not (isinstance(value, ast.BinOp) and isinstance(value.op, PRODUCTS)):
             return False
-        readers = {PRODUCT_NAMES.get(s.primitive.name) for s in self.readers.get(r, ())}  # type: ignore[union-attr]
+        readers = {PRODUCT_NAMES.get(op_of(s)) for s in self.readers.get(r, ())}
         kind = type(value.op)
         return any(op is not None and op is not kind and ast.MatMult in (op, kind) for op in readers)
 

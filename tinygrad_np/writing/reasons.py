@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core.record import Record
+from ..passes.rewrite import op_of
 from .statements import Statements, rule_of
 
 __all__ = ["reasons", "shapes"]
@@ -15,9 +16,9 @@ def reasons(r: Record, statements: Statements) -> list[str]:
         origin = rule_of(s)
         if origin is not None:
             said.append(_reason(*origin))
-        if s.primitive is not None and s.primitive.name == "sum" and s.inputs[0] is not None:
-            said.append(_broadcast(s, added=origin is not None and _name(origin[0]) in ("add", "subtract")))
-        elif origin is None and s.primitive is not None and s.primitive.name == "add":
+        if op_of(s) == "sum" and s.inputs[0] is not None:
+            said.append(_broadcast(s, added=origin is not None and op_of(origin[0]) in ("add", "subtract")))
+        elif origin is None and op_of(s) == "add":
             said.append("The value is read in more than one place: what comes back from each adds up.")
     return list(dict.fromkeys(filter(None, said)))
 
@@ -25,7 +26,7 @@ def reasons(r: Record, statements: Statements) -> list[str]:
 def shapes(r: Record) -> str:
     """``[64 × 10] [10 × 100] = [64 × 100]`` for a product of matrices, else the shape of the result."""
     result = _shape(r)
-    if r.primitive is None or r.primitive.name != "matmul" or None in r.inputs:
+    if op_of(r) != "matmul" or None in r.inputs:
         return result
     a, b = (_shape(p) for p in r.inputs if p is not None)
     return f"[{a}] [{b}] = [{result}]"
@@ -45,15 +46,11 @@ def _inside(r: Record, statements: Statements) -> list[Record]:
     return found
 
 
-def _name(r: Record) -> str:
-    return r.primitive.name if r.primitive is not None else ""
-
-
 def _reason(of: Record, i: int) -> str:
     assert of.primitive is not None  # a leaf has no rule
-    name = of.primitive.name
+    name, own = of.primitive.name, op_of(of)
     where = f" ({of.where})" if of.where else ""
-    if name == "matmul" and len(of.shape) >= 2:
+    if own == "matmul" and len(of.shape) >= 2:
         if i == 0:
             text = (
                 "Rule of matmul for its first factor: an entry reaches every column of the product, each with its own"
@@ -66,13 +63,13 @@ def _reason(of: Record, i: int) -> str:
                 " is a product with the first factor transposed, from the left"
             )
         return f"{text}{where}."
-    if name in ("add", "subtract"):
+    if own in ("add", "subtract"):
         sign = " with the sign turned" if name == "subtract" and i == 1 else ""
         return f"Rule of {name}: what arrives is passed on{sign}{where}."
-    if name in ("sum", "mean"):
+    if own in ("sum", "mean"):
         share = ", over their number" if name == "mean" else ""
         return f"Rule of {name}: every entry taken in gets what arrives{share}{where}."
-    if name == "relu":
+    if own == "relu":
         return (
             f"Rule of relu: its derivative is the step function, 1 where the input is positive and 0 elsewhere{where}."
         )

@@ -11,6 +11,7 @@ from ..core.record import Record
 from ..core.tape import Tape
 from ..numeric import rounding
 from ..ops.nn import softmax
+from ..passes.rewrite import op_of
 from .local import Local
 from .tex import Formula
 
@@ -27,7 +28,7 @@ def shortcut(
     logits = r.notes.primal if r.notes is not None else None
     if logits is None or len(logits.shape) not in (1, 2):
         return None
-    if not any(s.primitive.name in OF_LOGITS and s.inputs[0] is logits for s in tape.records):  # type: ignore[union-attr]
+    if not any(op_of(s) in OF_LOGITS and s.inputs[0] is logits for s in tape.records):
         return None
     g, p = np.asarray(values[r]), softmax(np.asarray(values[logits]))
     n = logits.shape[0] if len(logits.shape) == 2 else 1

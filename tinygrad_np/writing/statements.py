@@ -7,6 +7,7 @@ from itertools import zip_longest
 
 from ..core.record import Record
 from ..core.tape import Tape
+from ..passes.rewrite import op_of
 from .notation import appearances
 
 __all__ = ["Statements", "rule_of"]
@@ -56,10 +57,10 @@ class Statements:
 
     def _is_cheap(self, r: Record) -> bool:
         """Whether writing it twice is what a person would do: a view, or one operation on two names."""
-        if r.primitive.name in MOVES:  # type: ignore[union-attr]  # no leaf
+        if op_of(r) in MOVES:
             return True
         plain = all(p is None or p.primitive is None or p in self.named for p in r.inputs)
-        return plain and self.uses[r] <= 3 and r.primitive.name in SHORT  # type: ignore[union-attr]
+        return plain and self.uses[r] <= 3 and op_of(r) in SHORT
 
 
 def rule_of(r: Record) -> tuple[Record, int] | None:
