@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..passes import optimised
+from ..passes import without_dead
 from .kernel import Kernel
 from .numpy_forms import in_numpy_forms
 from .numpy_source import written
@@ -25,7 +25,7 @@ _number = count(1)
 
 def build(program: Program, name: str) -> Kernel:
     """The program as a function."""
-    program = scheduled(program.on(optimised(in_numpy_forms(program.tape))))
+    program = scheduled(program.on(without_dead(in_numpy_forms(program.tape))))
     storage = Storage(program)
     text = written(program, storage, name)
     source = text.source

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..core.record import Record
 from ..core.tape import Tape
-from ..passes import optimised
+from ..passes import optimised, simplified, without_dead
+from ..passes.inlined import inlined
 from ..passes.opened import opened
 from ..passes.rewrite import constants_of
 from ..passes.scales import with_scales_moved
@@ -62,6 +63,8 @@ def program_of(recording: Recording, donated: frozenset[int]) -> Program:
     tape = optimised(tape)
     tape = optimised(opened(tape, lambda r: writer(r) is not None))
     tape = optimised(with_scales_moved(tape))
+    if any(isinstance(v, Tape) for r in tape.records for v in (r.params or {}).values()):
+        tape = without_dead(simplified(opened(inlined(tape), lambda r: writer(r) is not None)))
     _refuse_shapes(tape)
     quiet = recording.quiet or any(_is_silenced(r) for r in recording.tape.records)
     results = len(tape.outputs) - len(recording.updated)
