@@ -85,3 +85,14 @@ def test_a_wrong_option_is_one_line(shell: Any, calls: Any, capsys: Any) -> None
     shell.run_cell("%%audit --lass error\na = 1\n")
     assert len(calls) == 1
     assert "unrecognized arguments: --lass" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("factor", "kinds"), [("1", []), ("2", ["factor"])])
+def test_a_cell_is_audited(factor: str, kinds: list[str], shell: Any) -> None:
+    shell.run_cell("import numpy as np\nx, y, w = np.eye(4)[:, :3], np.arange(4.0), np.ones(3)\n")
+    body = f"for _ in range(3):\n    r = x @ w - y\n    loss = 0.5 * r @ r\n    w -= 0.1 * {factor} * x.T @ r\n"
+    found = shell.run_cell(f"%%audit\n{body}").result
+    assert [f.kind for f in found.findings] == kinds
+    assert [f.line for f in found.findings] == [5] * len(kinds)  # as the cell counts, with the magic on line 1
+    assert "self" not in shell.user_ns
+    assert not [name for name in shell.user_ns if name.startswith("_tg")]

@@ -233,3 +233,63 @@ def test_a_terminal_without_the_letters_of_the_source_gets_escapes(tmp_path: Pat
     environment = {"PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[2]}", "PYTHONIOENCODING": "ascii"}
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
     assert '"\\u53d8"' in run.stdout
+
+
+NET = """
+    import sys
+    import numpy as np
+
+    class Net:
+        def __init__(self):
+            self.w = np.linspace(-1, 1, 6).reshape(3, 2)
+
+        def step(self, x, y):
+            p = x @ self.w
+            self.w -= 0.1 * SCALE * x.T @ (p - y) / len(y)
+            return p
+
+    rng = np.random.default_rng(0)
+    x, y, net = rng.normal(size=(5, 3)), rng.normal(size=(5, 2)), Net()
+    for _ in range(int(sys.argv[1])):
+        net.step(x, y)
+    print(net.w.sum())
+"""
+LOSS = ["--loss", "0.5 * np.sum((p - y) ** 2) / len(y)"]
+
+
+@pytest.mark.parametrize(("scale", "status"), [("1", 0), ("7", 1)])
+def test_a_method_is_audited_with_a_loss_that_the_code_does_not_compute(
+    scale: str, status: int, tmp_path: Path, capsys: Any
+) -> None:
+    path = write(tmp_path, NET.replace("SCALE", scale))
+    plain = subprocess.run([sys.executable, path, "3"], capture_output=True, text=True, check=True).stdout
+    assert main(["audit", f"{path}:Net.step", *LOSS, "--", "3"]) == status
+    printed = capsys.readouterr().out
+    assert printed.startswith(plain)  # the weights at the end, to the last digit
+    assert ("factor: " in printed) == bool(status)
+
+
+@pytest.mark.parametrize(("scale", "status"), [("1", 0), ("7", 1)])
+def test_a_script_without_a_function_is_audited(scale: str, status: int, tmp_path: Path, capsys: Any) -> None:
+    program = """
+    import numpy as np
+    rng = np.random.default_rng(0)
+    x, y, w = rng.normal(size=(5, 3)), rng.normal(size=(5, 2)), np.ones((3, 2))
+    for _ in range(3):
+        r = x @ w - y
+        loss = 0.5 * np.sum(r ** 2) / len(y)
+        w -= 0.1 * SCALE * x.T @ r / len(y)
+    """
+    path = write(tmp_path, program.replace("SCALE", scale))
+    page = tmp_path / "audit.html"
+    assert main(["audit", path, "--html", str(page)]) == status
+    assert capsys.readouterr().out.startswith("audit of net.py: gradients of loss\n")
+    assert ("wrong <a" in page.read_text("utf-8")) == bool(status)
+
+
+def test_a_flat_script_that_fails_shows_where(tmp_path: Path, capsys: Any) -> None:
+    path = write(tmp_path, "import numpy as np\nw = np.ones(3)\nw @ np.ones(4)\n")
+    assert main(["audit", path]) == 2
+    stack = capsys.readouterr().err.splitlines()
+    assert f'  File "{path}", line 3, in <module>' in stack
+    assert stack[-1].startswith("tinygrad-np audit: the script raised ValueError: ")
