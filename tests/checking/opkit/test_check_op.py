@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import sys
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from tinygrad_np import Tensor, check_op, elementwise, matmul, primitive
-from tinygrad_np.checking.opkit import arguments
+from tinygrad_np.checking.opkit import arguments, progress
 
 V = np.array([0.5, -1.5, 0.8])
 M = np.array([[0.3, -1.2, 0.7], [1.1, 0.4, -0.6]])
@@ -207,6 +208,15 @@ def test_thorough_draws_hundreds() -> None:
     assert right["threads"].status == "pass"
 
 
+def test_one_array_for_two_arguments() -> None:
+    def forward(a, b):
+        return a * b if a is not b and not np.shares_memory(a, b) else a * b + 1
+
+    op = primitive(forward, name="product").defvjp(lambda g, _y, _a, b: g * b, lambda g, _y, a, _b: g * a)
+    assert check_op(op, V, V + 1).ok
+    assert "one array given for a and b" in check_op(op, V, V + 1, thorough=True)["layouts"].detail
+
+
 def test_without_hypothesis_one_line_says_so(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "hypothesis", None)
     assert 'pip install "tinygrad_np[test]"' in check_op(log_square_op(), V, thorough=True)["drawn"].detail
@@ -218,3 +228,35 @@ def test_functions_of_other_ops_are_checked_too() -> None:
     report = check_op(lambda x: np.tanh(x) * x, V)
     assert report.ok
     assert report["mutation"].status == "skip"
+
+
+def test_long_runs_show_which_check_runs(monkeypatch, capsys) -> None:
+    pytest.importorskip("rich")
+    monkeypatch.setattr(progress, "QUIET", -1.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    steps = [("forward", 1), ("numeric", 2)]
+    assert list(progress.shown(steps, "checking ramp")) == steps
+    assert "checking ramp" in capsys.readouterr().err
+
+
+def test_short_runs_show_nothing(capsys) -> None:
+    check_op(log_square_op(), V)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_page_is_well_formed() -> None:
+    class Tags(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.open = []
+
+        def handle_starttag(self, tag, attrs):
+            if tag != "meta":
+                self.open.append(tag)
+
+        def handle_endtag(self, tag):
+            assert self.open.pop() == tag
+
+    tags = Tags()
+    tags.feed(check_op(log_square_op(1.0), V).to_html())
+    assert tags.open == []

@@ -286,7 +286,30 @@ def layouts(subject: Subject) -> Check:
                     f"arrays {what} give another gradient than the same numbers in order\n  in {call.shown}",
                     "layout",
                 )
+        if subject.thorough and len(call.xs) > 1 and len({x.shape for x in call.xs}) == 1 and call.xs[0].size:
+            _one_array_for_all(found, point)
     return found.check("Fortran order, gaps, negative strides, broadcast, read-only: all the same")
+
+
+def _one_array_for_all(found: Verdicts, point: Point) -> None:
+    """One array given for every argument, and copies of it: the same."""
+    x, call = point.call.xs[0], point.call
+    once, copies = call.at([x] * len(call.xs)), call.at([x.copy() for _ in call.xs])
+    if not finite(copies):
+        return
+    found.seen.append("one array for all")
+    try:
+        right = _gradient(copies, point.us)
+        same = _alike(_all(once.outputs(*once.xs)), _all(copies.outputs(*copies.xs))) and _alike(
+            _gradient(once, point.us), right
+        )
+    except Exception:  # equal arguments may be hard for the op, its memory aside
+        return
+    if not same:
+        text = (
+            f"one array given for {' and '.join(call.names)} gives something else than copies of it\n  in {call.shown}"
+        )
+        found.add("fail", text, "layout")
 
 
 def _gradient(call: Call, us: Sequence[Array]) -> list[Array]:
