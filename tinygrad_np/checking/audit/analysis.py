@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 
+from .arbiter import arbitrated
 from .evidence import Evidence
 from .lines import annotated
+from .power import blind_spots
 from .program import Program
 from .recording import EXPRESSION, Recording
 from .report import AuditReport
@@ -26,10 +28,13 @@ def analysed(run: Recording, numeric: bool = False) -> AuditReport:
     program = run.program()
     first = choose(program, program.graph, run.loss)
     verdict = _verdict(run, program, first)
+    confirmed = arbitrated(verdict) if numeric else []
     file = run.file
     loss = first.iteration.loss
     name = loss.name if loss.name and loss.name != EXPRESSION else _text(run, loss)
-    return AuditReport(run.name, file, name, annotated(run, verdict), tuple(verdict.findings), tuple(notes(verdict)))
+    return AuditReport(
+        run.name, file, name, annotated(run, verdict), tuple(verdict.findings), (*blind_spots(first), *confirmed)
+    )
 
 
 def _verdict(run: Recording, program: Program, first: Evidence) -> Verdict:
@@ -47,7 +52,3 @@ def _text(run: Recording, n: object) -> str:
     site = getattr(n, "site", -1)
     tree = run.rewriter.sites[site].tree if site >= 0 else None
     return ast.unparse(tree) if isinstance(tree, ast.expr) else "loss"
-
-
-def notes(_verdict: Verdict) -> list[str]:
-    return []

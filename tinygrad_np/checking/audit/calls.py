@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -284,12 +284,12 @@ class Calls(Looking):
         return node
 
     # What the rest of the recorder brings
-    mapping: Any
-    spread_items: Any
-    set_attribute: Any
-    ready: Any
-    written: Any
-    _take_slot: Any
+    mapping: Callable[..., Node]
+    spread_items: Callable[..., Any]
+    set_attribute: Callable[..., None]
+    ready: Callable[..., Node]
+    written: Callable[..., Node]
+    _take_slot: Callable[..., None]
 
 
 def _zip(calls: Calls, args: list[Node], keywords: dict[str, Node]) -> Iterator[Node]:

@@ -14,7 +14,7 @@ from .replay import Overrides
 from .rewrite import Statement
 from .scope import Block, Hand
 
-__all__ = ["Edit", "Trial", "expression", "instances", "made", "replaced", "source_of", "suggestion"]
+__all__ = ["Edit", "Trial", "constant", "expression", "instances", "made", "replaced", "source_of", "suggestion"]
 
 
 @dataclass(eq=False)
@@ -46,6 +46,11 @@ class Trial:
     state: State
     repaired: int
     left: int
+
+
+def constant(value: Any) -> Callable[..., Any]:
+    """An override that gives ``value``, whatever it is asked for."""
+    return lambda _n, _get: value
 
 
 def replaced(tree: Any, target: ast.AST, new: ast.AST) -> Any:

@@ -43,6 +43,25 @@ def audit(
     ------
     AuditError
         If it could not be audited: why, in one line. If the function raised, that exception is its ``__cause__``.
+
+    Examples
+    --------
+    A script that descends on half the sum of squares, with a gradient that is twice too large, audited line by line:
+
+    >>> from tinygrad_np.checking.audit import audit_script
+    >>> import numpy as np
+    >>> program = '''
+    ... for step in range(3):
+    ...     error = x @ w - y
+    ...     loss = 0.5 * np.sum(error**2)
+    ...     dw = 2 * x.T @ error
+    ...     w -= 0.01 * dw
+    ... '''
+    >>> rng = np.random.default_rng(0)
+    >>> start = {"np": np, "x": rng.normal(size=(8, 3)), "y": rng.normal(size=8), "w": np.zeros(3)}
+    >>> report = audit_script(program, "descent.py", start)
+    >>> [(finding.line, finding.kind, finding.explanation) for finding in report.findings]
+    [(5, 'factor', 'off by the factor 2')]
     """
     return audit_call(train, args, kwargs, loss=loss, numeric=numeric).report
 
@@ -88,6 +107,6 @@ def _reported(run: Recording, loss: str | None, numeric: bool) -> Audited:
         error.ran, error.result = True, run.returned
         raise
     except Exception as failure:  # the program has run; what it returned is not to be lost
-        error = AuditError(f"the audit itself failed, with {type(failure).__name__}: {failure}")
-        error.ran, error.result = True, run.returned
-        raise error from None
+        broken = AuditError(f"the audit itself failed, with {type(failure).__name__}: {failure}")
+        broken.ran, broken.result = True, run.returned
+        raise broken from None

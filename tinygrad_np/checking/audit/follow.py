@@ -56,16 +56,17 @@ class Follower:
         new = self.rewritten(f)
         return None if new is None else self._run(new, args, keywords, site)
 
-    def _construct(self, f: type, args: list[Node], keywords: dict[str, Node], site: int) -> Node | None:
-        init = f.__init__  # type: ignore[misc]  # looked up on the class, as Python does
-        if type(f) is not type or f.__new__ is not object.__new__ or not isinstance(init, types.FunctionType):
+    def _construct(self, f: Any, args: list[Node], keywords: dict[str, Node], site: int) -> Node | None:
+        init = f.__init__
+        plain = type(f) is type and vars(f).get("__new__", f.__new__) is object.__new__
+        if not plain or not isinstance(init, types.FunctionType):
             return None
         new = self.rewritten(init)
         if new is None:
             return None
-        made = self.recorder.node(None, (), object.__new__(f), site)
+        made: Node = self.recorder.node(None, (), object.__new__(f), site)
         self._run(new, [made, *args], keywords, site)
-        return made  # type: ignore[no-any-return]  # the recorder is only known by name here
+        return made
 
     def _run(self, new: types.FunctionType, args: list[Node], keywords: dict[str, Node], site: int) -> Node:
         r = self.recorder
@@ -87,9 +88,10 @@ class Follower:
         r.result = None
         if result is not None and result.live is live and not code.co_flags & GENERATOR:
             if type(live) is np.ndarray:
-                return result if r.shadow.is_current(result) else r.shadow.array(live)  # type: ignore[no-any-return]
+                result = result if r.shadow.is_current(result) else r.shadow.array(live)
             return result
-        return r.shadow.of(live)  # type: ignore[no-any-return]
+        made: Node = r.shadow.of(live)
+        return made
 
     def rewritten(self, f: types.FunctionType) -> types.FunctionType | None:
         """``f``, reporting; None if it is not the program's own."""

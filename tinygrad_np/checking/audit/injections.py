@@ -259,11 +259,11 @@ def _edges(hand: Hand, f: Node, G: Any, T: Any, state: State) -> tuple[str, str]
                     return _path_kind(hand, f, [c for c, _ in some], name, sign)
     for c, v in ways:
         if is_penalty(hand.graph, hand.iteration, f, c):
-            k = float(np.vdot(v, D) / np.vdot(v, v))
-            if abs(k) > 1e-9 and same(D, k * v):
-                if abs(k - 1) > 1e-9 and scale_of(hand, None, 1 - k)[0] == "bessel":
-                    return scale_of(hand, None, 1 - k)
-                return "regulariser", f"the penalty on {name} enters {ratio(1 - k)} times"
+            part = float(np.vdot(v, D) / np.vdot(v, v))
+            if abs(part) > 1e-9 and same(D, part * v):
+                if abs(part - 1) > 1e-9 and scale_of(hand, None, 1 - part)[0] == "bessel":
+                    return scale_of(hand, None, 1 - part)
+                return "regulariser", f"the penalty on {name} enters {ratio(1 - part)} times"
     return None
 
 

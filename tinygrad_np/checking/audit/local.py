@@ -20,7 +20,7 @@ __all__ = ["local_edits"]
 
 REDUCE = {"sum", "mean", "average"}
 SPREAD = {"var", "std"}
-FLIPPED = {
+FLIPPED: dict[str, list[Callable[..., Any]]] = {
     "gt": [operator.le, operator.lt, operator.ge],
     "ge": [operator.lt, operator.le, operator.gt],
     "lt": [operator.ge, operator.gt, operator.le],
@@ -28,7 +28,14 @@ FLIPPED = {
     "eq": [operator.ne],
     "ne": [operator.eq],
 }
-SIGNS = {operator.gt: ">", operator.ge: ">=", operator.lt: "<", operator.le: "<=", operator.eq: "==", operator.ne: "!="}
+SIGNS: dict[Any, str] = {
+    operator.gt: ">",
+    operator.ge: ">=",
+    operator.lt: "<",
+    operator.le: "<=",
+    operator.eq: "==",
+    operator.ne: "!=",
+}
 Get = Callable[[Node], Any]
 
 

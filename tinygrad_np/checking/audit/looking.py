@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -158,5 +158,5 @@ class Looking:
         return node
 
     # What the rest of the recorder brings
-    computed: Any
-    sequence: Any
+    computed: Callable[..., Node]
+    sequence: Callable[..., Node]

@@ -7,7 +7,7 @@ import re
 __all__ = ["claims_of", "is_loss_name", "is_rate_name"]
 
 BEFORE = re.compile(
-    r"^(?:d(?:L|E|J|C|loss|cost|err|error|l|e)?_?d_?|grads?_?|gradient_?|gradients_?|g_|d_|d|g|delta_?|nabla_?|D_?|"
+    r"^(?:delta_?|nabla_?|d(?:L|E|J|C|loss|cost|err|error|l|e)?_?d_?|grads?_?|gradient_?|gradients_?|g_|d_|d|g|D_?|"
     r"(?:total|acc|sum|new|avg|mean)_(?:d|g|grad)_?)(?P<rest>.+)$"
 )
 AFTER = re.compile(r"^(?P<rest>.+?)_?(?:grads?|gradients?|_bar|_adj|delta)$")

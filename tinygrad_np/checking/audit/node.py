@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor
-from ...ops.indexing import setitem
-from ...ops.inplace import add_at
+from ...ops import indexing
+from ...ops import inplace as writes
 
 __all__ = [
     "BINARY", "Frame", "Node", "alias", "array_of", "as_float", "columns", "filled", "gather", "inplace", "joined",
@@ -107,6 +107,9 @@ def run(node: Node, args: list[Any], keywords: dict[str, Any]) -> Any:
     return node.function(*args, **keywords)
 
 
+_setitem: Callable[..., Any] = indexing.setitem
+_add_at: Callable[..., Any] = writes.add_at
+
 # The pure functions
 
 
@@ -133,7 +136,7 @@ def make_slice(a: Any, b: Any, c: Any) -> slice:
 def set_item(x: Any, index: Any, value: Any) -> Any:
     """``x`` with ``x[index] = value``."""
     if type(x) is Tensor or type(value) is Tensor:
-        return setitem(x if type(x) is Tensor else Tensor(x), index, value)
+        return _setitem(x if type(x) is Tensor else Tensor(x), index, value)
     if x.dtype.kind in "iub" and np.asarray(value).dtype.kind == "f":
         value = np.asarray(value).astype(x.dtype)
     y = np.array(x)
@@ -144,7 +147,7 @@ def set_item(x: Any, index: Any, value: Any) -> Any:
 def put(x: Any, places: Any, value: Any) -> Any:
     """``x`` with its elements at the flat ``places`` replaced."""
     if type(x) is Tensor or type(value) is Tensor:
-        flat = setitem(Tensor(x).reshape(-1) if type(x) is not Tensor else x.reshape(-1), places, value)
+        flat = _setitem(Tensor(x).reshape(-1) if type(x) is not Tensor else x.reshape(-1), places, value)
         return flat.reshape(x.shape)
     y = np.array(x)
     y.reshape(-1)[places] = value
@@ -181,8 +184,8 @@ class ufunc_at:
 
     def __call__(self, x: Any, index: Any, y: Any) -> Any:
         if type(x) is Tensor or type(y) is Tensor:
-            made = Tensor(x) if type(x) is not Tensor else Tensor._of(x._data, x._record)
-            add_at(made, index, y if self.ufunc is np.add else -y)
+            made: Any = Tensor(x) if type(x) is not Tensor else Tensor._of(x._data, x._record)
+            _add_at(made, index, y if self.ufunc is np.add else -y)
             return made
         made = np.array(x)
         self.ufunc.at(made, index, y)

@@ -57,18 +57,17 @@ def scale_of(hand: Hand, block: Block | None, q: float) -> tuple[str, str]:
     """What a gradient that is ``q`` times the right one has forgotten or doubled."""
     if abs(q + 1) < 1e-6:
         return "sign", "the sign is wrong"
-    near = lambda a, b: abs(a - b) <= 1e-6 * abs(b)
     size = abs(q)
-    keep = _keep(hand, size, near)
+    keep = _keep(hand, size)
     if keep is not None and (block is None or _masked(hand, block)):
         return (
             "dropout-scale",
             f"off by the factor {ratio(q)}, which is {keep}: the mask is not scaled as in the forward pass",
         )
     sizes = hand.sizes()
-    simple = any(near(size, c) for c in (2.0, 0.5, 4.0, 0.25))
-    fits = [(name, n) for name, n in sizes.items() if near(size, float(n)) or near(size, 1 / n)]
-    constants = [(name, v) for name, v in _constants(hand) if near(size, v) or near(size, 1 / v)]
+    simple = any(_near(size, c) for c in (2.0, 0.5, 4.0, 0.25))
+    fits = [(name, n) for name, n in sizes.items() if _near(size, float(n)) or _near(size, 1 / n)]
+    constants = [(name, v) for name, v in _constants(hand) if _near(size, v) or _near(size, 1 / v)]
     if fits and _means_differ(hand):
         name, n = fits[0]
         return "mean-sum", f"off by the factor {ratio(q)}; {n} is {name}"
@@ -77,7 +76,7 @@ def scale_of(hand: Hand, block: Block | None, q: float) -> tuple[str, str]:
         (n.name, n.value)
         for m in read
         for n in m.parents
-        if n.name and isinstance(n.value, float) and (near(size, n.value) or near(size, 1 / n.value))
+        if n.name and isinstance(n.value, float) and (_near(size, n.value) or _near(size, 1 / n.value))
     ]
     if fits and not constants and not simple:
         return "mean-sum", f"off by the factor {ratio(q)}; {fits[0][1]} is {fits[0][0]}"
@@ -86,18 +85,18 @@ def scale_of(hand: Hand, block: Block | None, q: float) -> tuple[str, str]:
     if simple:
         return "factor", f"off by the factor {ratio(q)}"
     for name, n in sizes.items():
-        if n > 2 and (near(size, n / (n - 1)) or near(size, (n - 1) / n)):
+        if n > 2 and (_near(size, n / (n - 1)) or _near(size, (n - 1) / n)):
             if n - 1 in sizes.values() and not _has_variance(hand):
                 continue  # two sizes that happen to be neighbours
             return "bessel", f"off by n/(n - 1) or its inverse for n = {n} = {name}"
     for (a, n), (b, m) in combinations(sizes.items(), 2):
         for x, y in ((n, m), (m, n)):
-            if near(size, x / y):
+            if _near(size, x / y):
                 return "mean-sum", f"off by the factor {x}/{y}; these are {a} and {b}"
         for c in (2.0, 0.5):
-            if near(size, c * n) or near(size, c / n):
+            if _near(size, c * n) or _near(size, c / n):
                 return "mean-sum", f"off by the factor {ratio(q)}; {n} is {a}"
-        if near(size, float(n * m)) or near(size, 1 / (n * m)):
+        if _near(size, float(n * m)) or _near(size, 1 / (n * m)):
             return "mean-sum", f"off by the factor {ratio(q)}: {a} times {b}"
     if keep is not None:
         return "dropout-scale", f"off by the factor {ratio(q)}, which is {keep}"
@@ -113,6 +112,10 @@ def _has_variance(hand: Hand) -> bool:
         if op_of(n) in DIV and len(n.args) == 2 and op_of(n.args[1]) == "sub" and ndim_of(n.args[1].value) == 0:
             return True
     return False
+
+
+def _near(a: float, b: float) -> bool:
+    return abs(a - b) <= 1e-6 * abs(b)
 
 
 def ratio(q: float) -> str:
@@ -135,9 +138,9 @@ def _constants(hand: Hand) -> Iterator[tuple[str, float]]:
             yield n.name, abs(float(n.value))
 
 
-def _keep(hand: Hand, size: float, near: Any) -> str | None:
+def _keep(hand: Hand, size: float) -> str | None:
     """The name of a probability that a dropout mask was drawn with, if ``size`` is it, or what is left of it."""
-    return next((text for text, v in probabilities(hand) if near(size, v) or near(size, 1 / v)), None)
+    return next((text for text, v in probabilities(hand) if _near(size, v) or _near(size, 1 / v)), None)
 
 
 def probabilities(hand: Hand) -> Iterator[tuple[str, float]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .edits import Edit, source_of
+from .edits import Edit, constant, source_of
 from .evidence import State
 from .node import Node, shape_of
 from .numbers import is_coupled, is_drawn, later, probabilities, scale_of
@@ -248,4 +248,4 @@ def derivatives(hand: Hand, block: Block, state: State) -> Iterator[Edit]:
         for g, D in pairs.get(n.value.shape, ()):
             kind = "mask" if zero_one and np.all((D == 0) | np.isclose(D, 1)) else "activation"
             why = f"{source_of(hand, n)} is not the local derivative of {hand.text(g)}"
-            yield Edit(kind, block.statement, why, {n.index: (lambda _n, _get, D=D: D)}, "", 27, n, block.target)
+            yield Edit(kind, block.statement, why, {n.index: constant(D)}, "", 27, n, block.target)

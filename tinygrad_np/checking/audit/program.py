@@ -168,13 +168,13 @@ class Program:
             chain[u.index] = root
             steps.setdefault(root, []).append(u)
         for u in self._handed_back(it, chain):
-            root = self._base_of(u, it)
-            if root is not None and root.index not in steps:
-                first[root.index] = root
+            leaf = self._base_of(u, it)
+            if leaf is not None and leaf.index not in steps:
+                first[leaf.index] = leaf
                 depends.setdefault(
-                    root.index, self.graph.descendants([root.index], it.inside | {root.index}) - {root.index}
+                    leaf.index, self.graph.descendants([leaf.index], it.inside | {leaf.index}) - {leaf.index}
                 )
-                steps[root.index] = [u]
+                steps[leaf.index] = [u]
         for r in [r for r in steps if any(r in depends[q] for q in steps if q != r)]:
             if not it.prefix and first[r].function is not None:
                 del steps[r]  # made of another parameter: a cotangent that starts from a value of the forward pass

@@ -143,8 +143,8 @@ def enough(run: Recording) -> bool:
         depth = len(it.prefix)
         here = loops[:depth]
         if len(here) == depth and here[-1][0] == it.prefix[-1][0]:
-            return here[-1][1] >= it.prefix[-1][1] + 3
-        return len(here) == depth and here > it.prefix
+            return bool(here[-1][1] >= it.prefix[-1][1] + 3)
+        return bool(len(here) == depth and here > it.prefix)
     return False
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .evidence import Evidence
@@ -160,7 +162,7 @@ def later(program: Program, graph: Graph, first: Evidence, most: int = 2) -> lis
     if not it.prefix:
         return []
     found: list[Evidence] = []
-    prefixes: list[object] = []
+    prefixes: list[Any] = []
     for n in graph.nodes:
         p = n.loops[: len(it.prefix)]
         if len(p) == len(it.prefix) and p > it.prefix and p not in prefixes:

@@ -67,10 +67,9 @@ def _swaps_of(hand: Hand, block: Block, uses: list[tuple[Node, int]]) -> Iterato
     shape = shape_of(a.value)
     tried: list[Any] = []
     candidates: list[tuple[str, Callable[[Node], Node | None], str]] = []
-    for name, b in hand.visible(n):
-        if b is a or origin(b) is origin(a):
-            continue
-        candidates.append((name, _by_name(hand, name, b), ""))
+    for name, other in hand.visible(n):
+        if origin(other) is not origin(a):
+            candidates.append((name, _by_name(hand, name, other), ""))
     if any(True for _ in hand.earlier(a)):
         candidates.append((hand.text(a), _older(hand), "older"))
     steps = [step for step in (-1, 1) if hand.neighbour(a, step) is not None]
@@ -90,16 +89,16 @@ def _swaps_of(hand: Hand, block: Block, uses: list[tuple[Node, int]]) -> Iterato
             counted = shape == () and op_of(n) in DIV | MUL and np.asarray(b.value).dtype.kind in "iu"
             if shaped != shape and not (op_of(n) in PRODUCTS and len(shaped) == len(shape)) and not counted:
                 continue
-            value = b.value.T if flip else b.value
+            value: Any = np.transpose(b.value) if flip else b.value
             if not many and any(shape_of(value) == shape_of(t) and np.array_equal(value, t) for t in tried):
                 continue
             tried.append(value)
-            overrides = {}
+            overrides: dict[int, Any] = {}
             for m, j in uses:
-                other = find(m)
-                if other is None:
+                instead = find(m)
+                if instead is None:
                     break
-                overrides.setdefault(m.index, []).append((j, other, flip))
+                overrides.setdefault(m.index, []).append((j, instead, flip))
             else:
                 yield _edit(hand, block, n, a, b, name + flip, how, {i: _with(js) for i, js in overrides.items()}, k)
     if ndim_of(a.value) == 2 and (shape[0] == shape[1] or op_of(n) in PRODUCTS):
@@ -251,9 +250,13 @@ def _pre_and_post(hand: Hand, a: Node, b: Node) -> bool:
         return False
     x, y = origin(a), origin(b)
     for first, second in ((x, y), (y, x)):
-        if first.index in hand.graph.ancestors([second], lambda m, f=first: m.index <= f.index):
+        if first.index in hand.graph.ancestors([second], _up_to(first.index)):
             return _elementwise_path(hand, first, second)
     return False
+
+
+def _up_to(i: int) -> Callable[[Node], bool]:
+    return lambda m: m.index <= i
 
 
 def _elementwise_path(hand: Hand, first: Node, second: Node) -> bool:

@@ -65,7 +65,7 @@ class Truth:
                     own[n.index] = t._record
                 elif type(t) is Tensor:  # a mask, an index
                     values[n.index] = t.data
-            top = values.get(loss.index)
+            top: Any = values.get(loss.index)
             self.ok = type(top) is Tensor and top.requires_grad and top.size == 1
             self.gradients: dict[int, Any] = {}
             self.edges: dict[tuple[int, int], Any] = {}
