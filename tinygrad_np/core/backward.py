@@ -21,7 +21,6 @@ __all__ = ["Sparse", "exclusive", "hooks", "observers", "sweep", "unbroadcast"]
 
 ndarray = np.ndarray
 Lift = Callable[[Any, Record], Any]
-Observer = Callable[..., object]
 
 
 class Sparse:
@@ -41,7 +40,7 @@ def sweep(
     seeds: Sequence[Any],
     targets: Sequence[Record] | None = None,
     lift: Lift | None = None,
-    observers: Sequence[Observer] = (),
+    observers: Sequence[Callable[..., object]] = (),
     retain: bool = True,
     masked: Container[Record] | bool | None = None,
 ) -> dict[Record, Any]:
@@ -69,7 +68,7 @@ def _pass(
     seeds: Sequence[Any],
     targets: Sequence[Record] | None,
     lift: Lift | None,
-    observers: Sequence[Observer],
+    observers: Sequence[Callable[..., object]],
     masked: Container[Record] | bool,
 ) -> tuple[dict[Record, Any], list[Record], bool]:
     wanted = frozenset(targets or ())
@@ -176,7 +175,7 @@ class hooks:
     registered = 0
 
 
-def observers(mode: Mode) -> Sequence[Observer]:
+def observers(mode: Mode) -> Sequence[Callable[..., object]]:
     """Who watches a sweep that starts in this mode."""
     return (*mode.observers, _call_hooks) if hooks.registered else mode.observers
 

@@ -5,7 +5,7 @@
     with observe(f): ...            f(record, g, contributions) sees every step of a backward pass
 
 One immutable `Mode` lives in a context variable, so threads and asyncio tasks do not see each other's.
-An op reads it once; `PLAIN`, the mode nobody has changed, is the fast path.
+An op reads it once. The fast path is for a mode that changes nothing for it; any other is a `Changed`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from typing import Any, NamedTuple
 
-__all__ = ["PLAIN", "Mode", "current", "enable_grad", "no_grad", "observe", "scope", "switch"]
+__all__ = ["PLAIN", "Changed", "Mode", "current", "enable_grad", "no_grad", "observe", "scope", "switch"]
 
 
 class Mode(NamedTuple):
@@ -25,6 +25,10 @@ class Mode(NamedTuple):
     scope: str = ""  # path of the open scopes, "block/attention"
     watchers: tuple[Callable[..., object], ...] = ()  # see each op: f(primitive, inputs, outputs, record or None)
     observers: tuple[Callable[..., object], ...] = ()  # see each step of a sweep: f(record, g, contributions)
+
+
+class Changed(Mode):
+    """A mode in which an op does something else, or more, than run and be recorded if it needs a gradient."""
 
 
 PLAIN = Mode()
@@ -54,13 +58,15 @@ class switch(ContextDecorator):
         return super().__call__(f)
 
     def __enter__(self) -> None:
-        self._tokens.append(_mode.set(self._changed(_mode.get())))
+        mode = self._changed(_mode.get())
+        same = mode.grad and not (mode.traces or mode.scope or mode.watchers)
+        self._tokens.append(_mode.set((Mode if same else Changed)._make(mode)))
 
     def __exit__(self, *_: object) -> None:
         _mode.reset(self._tokens.pop())
 
 
-class no_grad(switch):
+def no_grad() -> switch:
     """Record nothing: a ``with`` block, or a decorator ``@no_grad()``.
 
     Examples
@@ -71,16 +77,12 @@ class no_grad(switch):
     ...     print((w * 2).requires_grad)
     False
     """
-
-    def __init__(self) -> None:
-        super().__init__(grad=False)
+    return switch(grad=False)
 
 
-class enable_grad(switch):
+def enable_grad() -> switch:
     """Record again inside a `no_grad` block: a ``with`` block, or a decorator ``@enable_grad()``."""
-
-    def __init__(self) -> None:
-        super().__init__(grad=True)
+    return switch(grad=True)
 
 
 class scope(switch):
