@@ -2,6 +2,7 @@
 
     python -m benchmarks                        everything below
     python -m benchmarks steps                  training steps of the two-layer net
+    python -m benchmarks compile                the same, the whole step compiled
     python -m benchmarks chains                 cost per op of long chains, and of reading x[i] in a loop
     python -m benchmarks import                 import time
     python -m benchmarks table results.json     the ratios of a results file, as Markdown

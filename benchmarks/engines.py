@@ -138,6 +138,32 @@ class Tinygrad(Engine):
         return _backward(_reads(n), self.peer.Tensor(np.ones(n), requires_grad=True))
 
 
+class Compiled(Engine):
+    """The whole step compiled, the parameters donated: updated in place."""
+
+    package = "tinygrad_np"
+
+    def two_layer(self, net: TwoLayer, dtype: str) -> Program:
+        relu, square, lr = self.peer.relu, self.peer.square, net.rate
+        x, y, *parameters = map(np.copy, net.start(dtype))
+
+        def loss(parameters: Any, x: Any, y: Any) -> Any:
+            w1, b1, w2, b2 = parameters
+            return square(relu(x @ w1 + b1) @ w2 + b2 - y).sum()
+
+        def update(parameters: Any, x: Any, y: Any) -> Any:
+            error, gradients = self.peer.value_and_grad(loss)(parameters, x, y)
+            return error, [w - lr * g for w, g in zip(parameters, gradients, strict=True)]
+
+        compiled = self.peer.compile(update, donate="parameters")
+
+        def step() -> None:
+            nonlocal parameters
+            _, parameters = compiled(parameters, x, y)
+
+        return Program(step, lambda: parameters)
+
+
 class Torch(Engine):
     package = "torch"
 
@@ -342,6 +368,7 @@ ENGINES: dict[str, type[Engine]] = {
     "gemm": Gemm,
     "hand": Hand,
     "tinygrad_np": Tinygrad,
+    "compiled": Compiled,
     "torch": Torch,
     "torch.compile": TorchCompile,
     "jax": Jax,

@@ -14,7 +14,8 @@ from .nets import TwoLayer
 
 __all__ = ["SUITES", "cases", "measure_imports", "measure_suite"]
 
-SUITES = ("steps", "chains", "import")
+SUITES = ("steps", "compile", "chains", "import")
+COMPILED = "compiled"  # takes part in the suite of that name alone
 NETS = TwoLayer(64, 1000, 100, 10), TwoLayer(8, 4, 4, 1), TwoLayer(128, 64, 64, 10), TwoLayer(256, 784, 512, 10)
 Tick = Callable[[Case], object]
 LIMIT = 120.0  # seconds: an engine that needs longer for one batch is out
@@ -34,9 +35,10 @@ print(json.dumps({"cpu": cpu, "wall": wall, "faults": faults}))
 def cases(suite: str, rounds: int, quick: bool) -> list[Case]:
     """The cases of a suite, small ones first where they are one growth curve; long ones in fewer rounds."""
     few = max(1, rounds // 4)
-    if suite == "steps":
+    if suite in ("steps", "compile"):
+        end = " compiled" if suite == "compile" else ""
         return [
-            Case("steps", f"{net} {short}", "two_layer", (str(net), dtype), proof=3, rounds=rounds)
+            Case(suite, f"{net} {short}{end}", "two_layer", (str(net), dtype), proof=3, rounds=rounds)
             for short, dtype in (("f64", "float64"), ("f32", "float32"))
             for net in NETS
         ]
@@ -62,6 +64,7 @@ def measure_suite(
     results: list[Result] = []
     for case in suite:
         able = [w for w in workers if getattr(ENGINES[w.engine], case.kind, None) is not None]
+        able = [w for w in able if w.engine != COMPILED or case.suite == "compile"]
         fit = [w for w in able if (w.engine, case.kind) not in out]
         found = interleave(fit, case, seconds=seconds, limit=LIMIT, tick=lambda case=case: tick(case))  # type: ignore[misc]
         beyond = [Result(case, w.engine, failed=out[w.engine, case.kind]) for w in able if w not in fit]

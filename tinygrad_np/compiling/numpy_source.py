@@ -16,7 +16,7 @@ from ..writing.layout import text_of
 from ..writing.literals import WriteError, literal
 from ..writing.notation import expression
 from .program import Program
-from .storage import ARENA, FRESH, Storage
+from .storage import ALIGNMENT, ARENA, FRESH, Storage
 from .writers import ufunc_of, writer
 
 __all__ = ["Written", "written"]
@@ -240,6 +240,7 @@ class Written:
         memory = ["def buffers():"]
         if self.kept:
             memory.append(f"{INDENT}arena = np.empty({arena}, np.uint8)")
+            memory.append(f"{INDENT}arena = arena[-arena.ctypes.data % {ALIGNMENT} :]")
             memory += [INDENT + line for line in self.made]
         memory.append(f"{INDENT}return ({', '.join(self.kept)}{',' if self.kept else ''})")
         step = [f"def {self.name}({', '.join([*self.arguments, *self.draws.values(), 'buffers'])}):"]

@@ -212,4 +212,5 @@ def _packed(slots: list[Slot]) -> int:
             place = max(place, offset + room)
         s.offset = place
         placed.append(s)
-    return max((s.offset + s.room for s in slots), default=0)
+    used = max((s.offset + s.room for s in slots), default=0)
+    return used + ALIGNMENT if used else 0  # the arena may have to begin a little later
