@@ -1,7 +1,6 @@
 """Drawings as files and in notebooks: formats, layout programs that are missing or fail, nothing left half written."""
 
 import os
-import subprocess
 import sys
 import sysconfig
 from pathlib import Path

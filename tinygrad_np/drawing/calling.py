@@ -21,8 +21,8 @@ NUMERIC = (np.ndarray, np.floating, np.complexfloating, float, complex)
 def traced(f: Callable[..., Any], args: tuple[Any, ...], grads: bool) -> tuple[Tape, tuple[Record, ...]]:
     """The tape of a call, and the inputs that need a gradient only since cotangents were asked for.
 
-    Arrays in dicts are parameters. If there are none, and no Tensor requires a gradient, cotangents are by all inputs
-    of floating point. What is no array is handed on as it is.
+    Arrays in dicts are parameters. If there are none, and no Tensor at hand requires a gradient, cotangents are by all
+    inputs of floating point. What is no array is handed on as it is.
 
     Raises
     ------
@@ -49,6 +49,9 @@ def traced(f: Callable[..., Any], args: tuple[Any, ...], grads: bool) -> tuple[T
         return tuple(results)
 
     tape = trace(call, *tensors)
+    if asked and any(r.diff and r.primitive is None for r in tape.constants):  # parameters that the function holds
+        asked = set()
+        tape = trace(call, *(_tensor(leaves[i], names[i][0], False) for i in arrays))
     return tape, tuple(tape.inputs[n] for n, i in enumerate(arrays) if i in asked)
 
 

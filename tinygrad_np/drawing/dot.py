@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .graph import LEAVES
-from .labels import INK, MUTED, cluster_name, label_of, printable, short, text, tip_of, way_label
+from .labels import INK, MUTED, cluster_name, label_of, printable, text, tip_of, way_label
 from .picture import Picture, Shown, Way
 from .scopes import Cluster
 from .verdicts import SIGNS, STATUSES
@@ -80,9 +80,9 @@ class _Dot:
             "bgcolor": "white", "pad": "0.25", "nodesep": "0.35", "ranksep": "0.4", "fontname": FONT,
             "rankdir": self.direction,
         }  # fmt: skip
-        notes = [short(note, 200) for note in self.picture.notes]
-        if notes:
-            graph |= {"label": _lines(notes), "labelloc": "t", "fontsize": "12", "fontcolor": MUTED}
+        if self.picture.notes:
+            said = "<br/>".join(text(note, 200) for note in self.picture.notes)
+            graph |= {"label": f"<{said}>", "labelloc": "t", "fontsize": "12", "fontcolor": MUTED}
         if _crossings(self.picture) > TANGLE:
             graph |= {"splines": "line", "nslimit": "2", "nslimit1": "2", "mclimit": "0.3"}
         node = {"fontname": FONT, "fontsize": "12", "fontcolor": INK, "penwidth": "1.2", "margin": "0.14,0.07"}
@@ -203,11 +203,7 @@ def _list(attributes: Mapping[str, str]) -> str:
 
 def _quoted(text: str) -> str:
     r"""Text inside quotes: a backslash would be a command such as ``\N``, a quote would end it."""
-    return printable(text).replace("\\", r"\\").replace('"', r"\"").replace("\u2028", r"\n")
-
-
-def _lines(notes: list[str]) -> str:
-    return "\u2028".join(notes)
+    return printable(text).replace("\\", r"\\").replace('"', r"\"")
 
 
 def _crossings(picture: Picture) -> int:

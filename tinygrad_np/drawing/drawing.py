@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -61,19 +63,17 @@ class Drawing:
         title: str | None = None,
     ) -> None:
         self.tape, self.has, self.compare, self.direction = tape, list(has), compare, direction
-        self.graph = graph_of(tape, names, given)
         grads = "grads" in has or "backward" in has
-        facts = (
-            facts_of(tape, grads=grads, root=root, fresh=fresh)
-            if grads or "values" in has or "times" in has
-            else Facts()
-        )
-        verdicts = verdicts_of(self.graph, compare) if compare is not None else {}
-        self.sheet = Sheet(self.graph, facts, verdicts, has_values="values" in has or "times" in has)
-        if "backward" in has:
-            add_cotangents(self.sheet)
         numbers = bool({"values", "grads", "compare"} & {*has})  # they differ from one repeat to the next
-        self.picture = picture_of(self.graph, max_nodes, depth, fold=not numbers)
+        with _no_collection():
+            self.graph = graph_of(tape, names, given)
+            known = grads or "values" in has or "times" in has
+            facts = facts_of(tape, grads=grads, root=root, fresh=fresh) if known else Facts()
+            verdicts = verdicts_of(self.graph, compare) if compare is not None else {}
+            self.sheet = Sheet(self.graph, facts, verdicts, has_values="values" in has or "times" in has)
+            if "backward" in has:
+                add_cotangents(self.sheet)
+            self.picture = picture_of(self.graph, max_nodes, depth, fold=not numbers)
         self.notes = [*self.picture.notes, *self.graph.notes]
         results = [n.name for n in self.graph.nodes.values() if n.result and n.name]
         self.title = results[0] if results else title or "tape"
@@ -257,6 +257,18 @@ def mimebundle(x: Tensor | Tape) -> dict[str, str]:
     except Exception:  # as in Drawing's own
         return words
     return bundle | words if isinstance(x, Tensor) else bundle
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the garbage collector, which looks through all of a large graph again and again while it is made."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _directory(path: Path) -> None:

@@ -241,4 +241,4 @@ def short(words: str, most: int = LONGEST) -> str:
 
 def printable(words: str) -> str:
     """Line ends, control characters, half surrogates and text direction marks spelled out, as Python would."""
-    return "".join(c if c.isprintable() or c == "\u2028" else c.encode("unicode_escape").decode() for c in words)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)

@@ -15,12 +15,13 @@ from ..core.primitive import item
 from ..core.record import Record
 from ..core.tape import trace
 from ..core.tensor import Tensor
+from ..writing.formulas import formula_of
 from ..writing.helpers import Helpers
 from ..writing.layout import text_of
 from ..writing.literals import dotted
 from ..writing.notation import expression
 from ..writing.numpy_source import to_numpy
-from ..writing.tex import Formula, formula_of, number, symbol
+from ..writing.tex import Formula, constant, symbol
 
 __all__ = ["Rules", "code_of", "tex_of"]
 
@@ -49,8 +50,7 @@ def tex_of(r: Record, labels: Mapping[Record, str]) -> str | None:
     """The op as a LaTeX formula of its inputs."""
     try:
         operands = [
-            Formula(number(x)) if p is None else Formula(_tex_name(labels[p]))
-            for p, x in zip(r.inputs, r.values, strict=True)
+            constant(x) if p is None else Formula(_tex_name(labels[p])) for p, x in zip(r.inputs, r.values, strict=True)
         ]
         return formula_of(r, operands).text[:LONGEST]
     except Exception:  # as above
@@ -188,9 +188,9 @@ def _formula(tape: Any) -> str | None:
         known[r] = Formula(r.name)
     for r in tape.constants:
         one = isinstance(r.y, np.ndarray) and r.y.size == 1
-        known[r] = Formula(number(r.y) if one else r"\mathrm{const}")
+        known[r] = constant(r.y.item()) if one else Formula(r"\mathrm{const}")
     for r in tape.records:
-        operands = [Formula(number(x)) if p is None else known[p] for p, x in zip(r.inputs, r.values, strict=True)]
+        operands = [constant(x) if p is None else known[p] for p, x in zip(r.inputs, r.values, strict=True)]
         known[r] = formula_of(r, operands)
         if len(known[r].text) > LONGEST:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -71,8 +72,15 @@ def clusters_of(members: Sequence[Member]) -> list[Cluster]:
     return clusters
 
 
-def _path(r: Record) -> list[str]:
-    return r.notes.scope.split("/") if r.notes is not None and r.notes.scope else []
+def _path(r: Record) -> tuple[str, ...]:
+    return _parts(r.notes.scope)[0] if r.notes is not None and r.notes.scope else ()
+
+
+@lru_cache(maxsize=4096)
+def _parts(scope: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names along a path, and what they begin with where they end in a number."""
+    names = tuple(scope.split("/", DEEPEST))
+    return names, tuple(map(_stem, names))
 
 
 def _runs(members: list[Member], depth: int) -> list[tuple[str, list[Member]]]:
@@ -92,6 +100,9 @@ def _runs(members: list[Member], depth: int) -> list[tuple[str, list[Member]]]:
 
 def _split(run: list[Member], depth: int) -> list[list[Member]]:
     """A run as its equal turns, if it is the same few instructions over and over: a scope opened in a loop."""
+    inner = {_path(r)[depth + 1 : depth + 2] for _, r in run}
+    if len(inner) == 1 and () not in inner:
+        return [run]  # one inner scope is all there is: the turns are its own
     signs = [(r.code, r.lasti, _does(r, depth)) for _, r in run]
     n = len(signs)
     border = [0] * n  # the length of the longest proper prefix that ends here too
@@ -110,7 +121,8 @@ def _split(run: list[Member], depth: int) -> list[list[Member]]:
 def _does(r: Record, depth: int) -> tuple[Any, ...]:
     """What one record does, as far as a drawing tells: the op, what comes out, and the inner scope it is in."""
     shape = r.shape if r.dtype is not None else len(r.shape)
-    return (r.primitive.name, shape, r.dtype, r.diff, *(_stem(name) for name in _path(r)[depth + 1 :]))  # type: ignore[union-attr]  # an op has one
+    inner = _parts(r.notes.scope)[1][depth + 1 :] if r.notes is not None and r.notes.scope else ()
+    return (r.primitive.name, shape, r.dtype, r.diff, inner)  # type: ignore[union-attr]  # an op has one
 
 
 def _stem(name: str) -> str:
