@@ -177,7 +177,15 @@ def _named_sizes(rule: ast.FunctionDef, call: Call) -> None:
                 sizes.setdefault(x.size, f"{name}.size")
     sizes |= {1 / n: f"1 / {text}" for n, text in sizes.items()}
 
+    g = rule.args.args[0].arg
+
     class Put(ast.NodeTransformer):
+        def visit_Call(self, node: ast.Call) -> ast.AST:
+            self.generic_visit(node)
+            if ast.unparse(node.func) == "np.zeros":  # like g it is an array or a Tensor, as a second derivative needs
+                return _expression(f"np.zeros_like({g}, shape={ast.unparse(node.args[0])})")
+            return node
+
         def visit_Tuple(self, node: ast.Tuple) -> ast.AST:
             values = tuple(e.value if isinstance(e, ast.Constant) else None for e in node.elts)
             if values in shapes:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from ...declaring import NumericRule
 from ...ops.declare import OPS, Op
 from .call import Call, call_of
 
-__all__ = ["Subject", "quietly", "structure_of", "subject_of"]
+__all__ = ["Subject", "draw", "finite", "structure_of", "subject_of"]
 
 Array = NDArray[Any]
 ANYWHERE = (-2.0, 2.0)  # the domain of an op that declares none
@@ -52,10 +51,6 @@ class Subject:
     def ruleless(self) -> bool:
         """Whether it is differentiated by evaluation."""
         return self.prim is not None and any(type(rule) is NumericRule for rule in self.prim.vjps)
-
-    @cached_property
-    def domain_is_declared(self) -> bool:
-        return self.domain != ANYWHERE
 
     def drawn(self, k: int) -> list[Call]:
         """Up to ``k`` more calls for each sample, at other values of its shapes, where the output is finite."""
@@ -188,8 +183,3 @@ def finite(call: Call) -> bool:
         return all(np.isfinite(np.asarray(y)).all() for y in call.outputs(*call.xs))
     except Exception:  # the op is anybody's: where it raises, there is nothing to check
         return False
-
-
-def quietly(calls: Sequence[Call]) -> Iterator[Call]:
-    """Those calls that the op takes, with a finite result."""
-    return (call for call in calls if finite(call))
