@@ -454,6 +454,7 @@ def test_it_prints_the_whole_graph(net: Net, show: Open) -> None:
     assert page.locator(".controls").is_hidden()
     assert page.locator("#search").is_hidden()
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#world").get_attribute("transform") is None
     high, wide = page.evaluate("[graph.viewBox.baseVal.height, graph.viewBox.baseVal.width]")
     inside = page.evaluate("(({x, y, width, height}) => [x, y, x + width, y + height])(world.getBBox())")
     assert inside[2] <= wide

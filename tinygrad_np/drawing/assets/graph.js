@@ -6,7 +6,16 @@ const FAR = 0.3; // below this scale text cannot be read and is left out
 class Graph {
   /** `on.select(id)`, `on.toggle(scope id)` are called when a box is chosen, a scope opened or closed. */
   constructor(model, doc, on) {
-    Object.assign(this, {model, doc, on, laid: null, boxes: new Map(), links: new Map(), current: null, pointers: new Map()});
+    Object.assign(this, {
+      model,
+      doc,
+      on,
+      laid: null,
+      boxes: new Map(),
+      links: new Map(),
+      current: null,
+      pointers: new Map(),
+    });
     this.svg = byId("graph");
     this.world = byId("world");
     this.view = {x: 0, y: 0, k: 1};
@@ -16,7 +25,7 @@ class Graph {
 
   /** Lay out and draw again; what stood at `anchor` stays where it is on the screen. */
   async draw(anchor = null) {
-    const before = anchor ? this.laid?.boxes.get(anchor) ?? null : null;
+    const before = anchor ? (this.laid?.boxes.get(anchor) ?? null) : null;
     const run = (this.run = (this.run ?? 0) + 1);
     const laid = await laidOut(this.model, this.doc.direction);
     if (run !== this.run) return false; // another one has begun since
@@ -39,9 +48,14 @@ class Graph {
     const links = laid.links.map((link) => this._link(link));
     const boxes = [...laid.boxes.values()].map((box) => this._draw(box));
     this.world.replaceChildren(
-      svg("g", {class: "groups"}, ...groups), svg("g", {class: "links"}, ...links), svg("g", {class: "boxes"}, ...boxes),
+      svg("g", {class: "groups"}, ...groups),
+      svg("g", {class: "links"}, ...links),
+      svg("g", {class: "boxes"}, ...boxes),
     );
-    this.svg.setAttribute("aria-label", `Computation graph of ${plain(this.doc.title)}: ${count(laid.boxes.size, "box").replace("boxs", "boxes")}`);
+    this.svg.setAttribute(
+      "aria-label",
+      `Computation graph of ${plain(this.doc.title)}: ${count(laid.boxes.size, "box").replace("boxs", "boxes")}`,
+    );
     if (!laid.boxes.has(this.current)) this.current = null;
     this._stop(this.current ?? laid.boxes.keys().next().value);
   }
@@ -51,10 +65,16 @@ class Graph {
     title.textContent = scopeTitle(scope);
     const sign = svg("path", {class: "sign", d: `M${x + 12} ${y + 14.5}h8`});
     const made = svg(
-      "g", {class: `group ${scope.phase}`, "data-scope": scope.id},
+      "g",
+      {class: `group ${scope.phase}`, "data-scope": scope.id},
       svg("rect", {x, y, width, height, rx: 10}),
-      svg("g", {class: "closer", role: "button", tabindex: 0, "aria-label": `Close scope ${plain(scope.path)}`},
-        svg("rect", {x: x + 5, y: y + 5, width: textWidth(title.textContent, "600 12px") + 30, height: 20, rx: 6}), sign, title),
+      svg(
+        "g",
+        {class: "closer", role: "button", tabindex: 0, "aria-label": `Close scope ${plain(scope.path)}`},
+        svg("rect", {x: x + 5, y: y + 5, width: textWidth(title.textContent, "600 12px") + 30, height: 20, rx: 6}),
+        sign,
+        title,
+      ),
     );
     return made;
   }
@@ -80,11 +100,16 @@ class Graph {
     const made = svg("g", {
       class: `box ${kind} ${node?.phase ?? scope.phase} ${node?.result ? "result" : ""}`,
       transform: `translate(${(box.x - w / 2).toFixed(1)} ${(box.y - h / 2).toFixed(1)})`,
-      role: "button", tabindex: -1, "data-key": box.key, "data-id": node?.id ?? scope.id, "aria-label": this._spoken(box),
+      role: "button",
+      tabindex: -1,
+      "data-key": box.key,
+      "data-id": node?.id ?? scope.id,
+      "aria-label": this._spoken(box),
     });
     if (scope) made.append(svg("path", {class: "under", d: outline("closed", w, h), transform: "translate(4 4)"}));
     made.append(svg("path", {class: "shape", d: outline(kind, w, h)}));
-    if (node?.result) made.append(svg("path", {class: "double", d: outline(kind, w - 6, h - 6), transform: "translate(3 3)"}));
+    if (node?.result)
+      made.append(svg("path", {class: "double", d: outline(kind, w - 6, h - 6), transform: "translate(3 3)"}));
     const name = svg("tspan", {class: "name"});
     name.textContent = box.title.name;
     const rest = svg("tspan");
@@ -100,7 +125,10 @@ class Graph {
     if (node?.verdict) {
       const badge = svg("text", {class: "badge-sign", x: w - 3, y: 4.5});
       badge.textContent = node.verdict.symbol;
-      made.append(svg("circle", {class: `badge ${statusClass(node.verdict.status)}`, cx: w - 3, cy: 0.5, r: 8.5}), badge);
+      made.append(
+        svg("circle", {class: `badge ${statusClass(node.verdict.status)}`, cx: w - 3, cy: 0.5, r: 8.5}),
+        badge,
+      );
     }
     const tip = svg("title");
     tip.textContent = made.getAttribute("aria-label");
@@ -115,8 +143,11 @@ class Graph {
     if (scope) return `Scope ${plain(scope.path)}, closed, ${count(scope.ops, "op")}. Enter opens it.`;
     const name = node.name === null ? node.label : node.name;
     const said = [
-      `${cut(plain(name), 80)}${node.op ? `: ${cut(calls(node), 80)}` : `, ${node.kind}`}`, typeOf(node), node.result ? "result" : "",
-      places ? `drawn in ${places} places` : "", node.verdict ? `${node.verdict.status}: ${plain(node.verdict.text)}` : "",
+      `${cut(plain(name), 80)}${node.op ? `: ${cut(calls(node), 80)}` : `, ${node.kind}`}`,
+      typeOf(node),
+      node.result ? "result" : "",
+      places ? `drawn in ${places} places` : "",
+      node.verdict ? `${node.verdict.status}: ${plain(node.verdict.text)}` : "",
     ];
     return said.filter(Boolean).join(", ");
   }
@@ -162,7 +193,8 @@ class Graph {
     const {width, height} = this.svg.getBoundingClientRect();
     const {laid} = this;
     if (!laid || !width) return;
-    const room = 28, legend = byId("legend").offsetHeight + 6;
+    const room = 28,
+      legend = byId("legend").offsetHeight + 6;
     const k = Math.min((width - 2 * room) / laid.width, (height - 2 * room - legend) / laid.height, 1.25);
     this.view.k = Math.max(k, SPREAD.min);
     this.view.x = (width - laid.width * this.view.k) / 2;
@@ -219,11 +251,18 @@ class Graph {
   _listen() {
     const {svg: stage, pointers} = this;
     let moved = false;
-    stage.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      const area = stage.getBoundingClientRect();
-      this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0016)), [event.clientX - area.x, event.clientY - area.y]);
-    }, {passive: false});
+    stage.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        const area = stage.getBoundingClientRect();
+        this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0016)), [
+          event.clientX - area.x,
+          event.clientY - area.y,
+        ]);
+      },
+      {passive: false},
+    );
     stage.addEventListener("pointerdown", (event) => {
       if (event.button) return;
       pointers.set(event.pointerId, [event.clientX, event.clientY]);
@@ -241,7 +280,10 @@ class Graph {
         const [, other] = [...pointers.entries()].find(([key]) => key !== event.pointerId);
         const area = stage.getBoundingClientRect();
         const far = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]) || 1;
-        this.zoom(far(next, other) / far(last, other), [(next[0] + other[0]) / 2 - area.x, (next[1] + other[1]) / 2 - area.y]);
+        this.zoom(far(next, other) / far(last, other), [
+          (next[0] + other[0]) / 2 - area.x,
+          (next[1] + other[1]) / 2 - area.y,
+        ]);
       } else {
         this.fitted = false;
         this.view.x += next[0] - last[0];
@@ -310,8 +352,11 @@ class Graph {
 
   /** The nearest box this way; one that a link joins is preferred. */
   _next(from, [dx, dy]) {
-    const joined = new Set(this.laid.links.flatMap((l) => (l.from === from.key ? [l.to] : l.to === from.key ? [l.from] : [])));
-    let best = null, least = Infinity;
+    const joined = new Set(
+      this.laid.links.flatMap((l) => (l.from === from.key ? [l.to] : l.to === from.key ? [l.from] : [])),
+    );
+    let best = null,
+      least = Infinity;
     for (const box of this.laid.boxes.values()) {
       const along = (box.x - from.x) * dx + (box.y - from.y) * dy;
       const aside = Math.abs((box.x - from.x) * dy) + Math.abs((box.y - from.y) * dx);
@@ -325,8 +370,10 @@ class Graph {
 
 /** A kind has its own outline as well as its colour, for those who do not see colours and for paper. */
 function outline(kind, w, h) {
-  const round = (r) =>
-    `M${r} 0H${w - r}A${r} ${r} 0 0 1 ${w} ${r}V${h - r}A${r} ${r} 0 0 1 ${w - r} ${h}H${r}A${r} ${r} 0 0 1 0 ${h - r}V${r}A${r} ${r} 0 0 1 ${r} 0Z`;
+  const round = (r) => {
+    const turn = `A${r} ${r} 0 0 1 `;
+    return `M${r} 0H${w - r}${turn}${w} ${r}V${h - r}${turn}${w - r} ${h}H${r}${turn}0 ${h - r}V${r}${turn}${r} 0Z`;
+  };
   if (kind === "parameter") return round(h / 2);
   if (kind === "input") return `M9 0H${w - 9}L${w} ${h / 2}L${w - 9} ${h}H9L0 ${h / 2}Z`;
   if (kind === "constant") return `M0 0H${w - 9}L${w} 9V${h}H0Z`;
@@ -336,4 +383,12 @@ function outline(kind, w, h) {
 const GOOD = new Set(["exact", "rounding", "ok"]);
 const BAD = new Set(["wrong", "shape"]);
 const statusClass = (status) =>
-  GOOD.has(status) ? "good" : BAD.has(status) ? "bad" : status === "inherited" ? "passed" : status === "forward" ? "dim" : "odd";
+  GOOD.has(status)
+    ? "good"
+    : BAD.has(status)
+      ? "bad"
+      : status === "inherited"
+        ? "passed"
+        : status === "forward"
+          ? "dim"
+          : "odd";

@@ -51,7 +51,8 @@ function visible(model) {
   }
   const links = new Map();
   for (const e of model.edges) {
-    const from = place.get(e.from), to = place.get(e.to);
+    const from = place.get(e.from),
+      to = place.get(e.to);
     if (from === to) continue;
     const key = `${from} ${to}`;
     if (!links.has(key)) links.set(key, {key, from, to, edges: []});
@@ -114,9 +115,8 @@ function dotOf(model, {boxes, links}, direction) {
     }
   }
   const size = (w, h) => `width=${(w / 72).toFixed(3)} height=${(h / 72).toFixed(3)}`;
-  const space = (w, h) =>
-    `<<table border="0" cellborder="0" cellpadding="0" cellspacing="0"><tr><td fixedsize="true" width="${Math.ceil(w)}"` +
-    ` height="${h}"></td></tr></table>>`;
+  const table = '<table border="0" cellborder="0" cellpadding="0" cellspacing="0">';
+  const space = (w, h) => `<${table}<tr><td fixedsize="true" width="${Math.ceil(w)}" height="${h}"></td></tr></table>>`;
   const node = (box) => `${names.get(box.key)}[${size(box.width, box.height)}]`;
   const group = (id) => {
     const label = space(textWidth(scopeTitle(model.clusters.get(id)), "600 12px") + 30, 16);
@@ -130,10 +130,13 @@ function dotOf(model, {boxes, links}, direction) {
     const weight = LEAVES.has(boxes.get(link.from).node?.kind) ? 1 : 4; // ops run straight, leaves stand beside them
     return `${names.get(link.from)}->${names.get(link.to)}[id=e${i},weight=${weight}${label}]`;
   });
-  const pains = links.length > 1500 ? `nslimit=2;nslimit1=2;mclimit=.3;${links.length > 3000 ? "splines=polyline;" : ""}` : ""; // seconds, not minutes
+  // Seconds, not minutes.
+  const pains = links.length > 1500 ? "nslimit=2;nslimit1=2;mclimit=.3;" : "";
+  const straight = links.length > 3000 ? "splines=polyline;" : "";
   const free = [...boxes.values()].filter((box) => !box.around);
   const parts = [...free.map(node), ...outer.map(group), ...edges].join(";");
-  const all = `rankdir=${direction};nodesep=.3;ranksep=.38;${pains}node[shape=box,fixedsize=true,label=""];edge[arrowsize=.6]`;
+  const looks = `node[shape=box,fixedsize=true,label=""];edge[arrowsize=.6]`;
+  const all = `rankdir=${direction};nodesep=.3;ranksep=.38;${pains}${straight}${looks}`;
   return `digraph{${all};${parts}}`;
 }
 
@@ -178,7 +181,8 @@ function placed(model, shown, laid) {
     const [x, y] = text.split(",").map(Number);
     return [x, height - y];
   };
-  const keys = [...shown.boxes.keys()], scopes = [...model.clusters.keys()];
+  const keys = [...shown.boxes.keys()],
+    scopes = [...model.clusters.keys()];
   const groups = [];
   for (const object of laid.objects ?? []) {
     if (object.name.startsWith("cluster_")) {
@@ -213,7 +217,8 @@ function rows(shown) {
     if (!into.has(link.to)) into.set(link.to, []);
     into.get(link.to).push(link.from);
   }
-  for (const key of shown.boxes.keys()) { // in the order of the tape; a copy of a leaf comes last and stays in row 0
+  for (const key of shown.boxes.keys()) {
+    // in the order of the tape; a copy of a leaf comes last and stays in row 0
     const above = (into.get(key) ?? []).map((k) => row.get(k));
     if (above.length) row.set(key, Math.max(...above) + 1);
   }
@@ -225,7 +230,8 @@ function rows(shown) {
     ends[r] = (ends[r] ?? 0) + box.width + 30;
   }
   for (const link of shown.links) {
-    const a = shown.boxes.get(link.from), b = shown.boxes.get(link.to);
+    const a = shown.boxes.get(link.from),
+      b = shown.boxes.get(link.to);
     link.path = `M${a.x} ${a.y + a.height / 2}L${b.x} ${b.y - b.height / 2}`;
   }
   return {...shown, groups: [], width: Math.max(...ends), height: ends.length * 90};

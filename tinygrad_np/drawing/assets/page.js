@@ -27,12 +27,17 @@ const go = {
     chosen = id;
     graph.select(id);
     const inspector = byId("inspector");
-    inspector.replaceChildren(...(id === null ? [el("p.dim.empty", {}, "Choose a node to see its value, its cotangent and its rule.")] : inspected(doc, model, id, go).filter(Boolean)));
+    inspector.replaceChildren(
+      ...(id === null
+        ? [el("p.dim.empty", {}, "Choose a node to see its value, its cotangent and its rule.")]
+        : inspected(doc, model, id, go).filter(Boolean)),
+    );
     inspector.scrollTop = 0;
     lists.tape.mark(tape.findIndex((n) => n.id === id));
     if (lists.report) lists.report.mark(lists.report.rows.findIndex((row) => row.nodes.includes(id)));
     if (id !== null) graph.show(id);
-    if (id !== null && !quiet) byId("said").textContent = `${byId("inspector").querySelector("h2").textContent} chosen.`;
+    if (id !== null && !quiet)
+      byId("said").textContent = `${byId("inspector").querySelector("h2").textContent} chosen.`;
   },
   /** Choose a node wherever it is: scopes around it are opened. */
   async reveal(id) {
@@ -82,34 +87,59 @@ async function redraw(anchor = null) {
 
 const tape = doc.nodes.filter((n) => n.phase === "forward" && n.kind !== "elided");
 
-function tapeRow(node) {
-  const name = plain(node.name ?? node.label ?? "");
-  const text = node.op ? [node.name === null ? "" : el("b", {}, cut(name)), `${node.name === null ? "" : " = "}${cut(plain(node.code ?? node.call), 90)}`] : [el("b", {}, cut(name)), el("span.dim", {}, ` ${node.kind}`)];
-  const sign = node.verdict ? el(`span.sign.${statusClass(node.verdict.status)}`, {title: plain(node.verdict.text)}, node.verdict.symbol) : el("span.sign", {});
-  return {id: node.id, parts: [el("span.number", {}, node.op ? plain(node.label ?? "") : ""), el("code", {}, text), sign, el("span.type", {}, typeOf(node))]};
-}
-
 /** The audited source with its verdicts, or the rows of a comparison; each row leads to its nodes. */
 function reportRows(report) {
   const sign = (status) => doc.signs[status] ?? "";
   if (report.lines) {
     return report.lines.map((line) => ({
-      nodes: line.nodes ?? [], class: `line.${statusClass(line.status)}${line.status === "wrong" ? ".found" : ""}`,
-      spoken: `Line ${line.number}, ${line.status || "no verdict"}: ${plain(line.text).trim()}${line.note ? `; computes ${plain(line.note)}` : ""}`,
-      parts: [el("span.number", {}, String(line.number)), el("span.sign", {title: line.status}, line.status ? sign(line.status) : ""), el("code", {}, line.text.replace(/\t/g, "    ").split("").map((c) => (c === " " ? c : plain(c))).join("")), line.note ? el("span.note", {}, plain(line.note)) : null].filter(Boolean),
+      nodes: line.nodes ?? [],
+      class: `line.${statusClass(line.status)}${line.status === "wrong" ? ".found" : ""}`,
+      spoken:
+        `Line ${line.number}, ${line.status || "no verdict"}: ${plain(line.text).trim()}` +
+        (line.note ? `; computes ${plain(line.note)}` : ""),
+      parts: [
+        el("span.number", {}, String(line.number)),
+        el("span.sign", {title: line.status}, line.status ? sign(line.status) : ""),
+        el("code", {}, plain(line.text.replace(/\t/g, "    "))),
+        line.note ? el("span.note", {}, plain(line.note)) : null,
+      ].filter(Boolean),
     }));
   }
   return report.rows.map((row) => ({
-    nodes: row.nodes ?? [], class: `verdicts.${statusClass(row.verdict)}`,
-    spoken: `${plain(row.name)}: ${row.verdict}${row.max_abs ? `, largest difference ${num(row.max_abs)}` : ""}. ${plain(row.hint ?? "")}`,
-    parts: [el("span.sign", {}, sign(row.verdict)), el("b", {}, cut(plain(row.name))), el("span.verdict-word", {}, row.verdict), el("span.figure", {}, row.max_abs === null ? "" : `max |Δ| ${num(row.max_abs)}`), row.hint ? el("span.note", {}, plain(row.hint)) : null].filter(Boolean),
+    nodes: row.nodes ?? [],
+    class: `verdicts.${statusClass(row.verdict)}`,
+    spoken:
+      `${plain(row.name)}: ${row.verdict}` +
+      (row.max_abs ? `, largest difference ${num(row.max_abs)}` : "") +
+      `. ${plain(row.hint ?? "")}`,
+    parts: [
+      el("span.sign", {}, sign(row.verdict)),
+      el("b", {}, cut(plain(row.name))),
+      el("span.verdict-word", {}, row.verdict),
+      el("span.figure", {}, row.max_abs === null ? "" : `max |Δ| ${num(row.max_abs)}`),
+      row.hint ? el("span.note", {}, plain(row.hint)) : null,
+    ].filter(Boolean),
   }));
 }
 
 function finding(f) {
-  const change = [el("del", {}, plain(f.statement).trim()), f.suggestion ? el("ins", {}, f.suggestion.split("\n").map(plain).join("\n")) : null];
+  const change = [
+    el("del", {}, plain(f.statement).trim()),
+    f.suggestion ? el("ins", {}, f.suggestion.split("\n").map(plain).join("\n")) : null,
+  ];
   const line = doc.report.lines?.find((l) => l.number === f.line);
-  return el("li", {}, el("h3", {}, line ? link(`line ${f.line}`, () => lists.report.go(doc.report.lines.indexOf(line))) : `line ${f.line}`, `: ${plain(f.kind)}`), el("p", {}, plain(f.explanation)), el("pre", {}, change.filter(Boolean)));
+  return el(
+    "li",
+    {},
+    el(
+      "h3",
+      {},
+      line ? link(`line ${f.line}`, () => lists.report.go(doc.report.lines.indexOf(line))) : `line ${f.line}`,
+      `: ${plain(f.kind)}`,
+    ),
+    el("p", {}, plain(f.explanation)),
+    el("pre", {}, change.filter(Boolean)),
+  );
 }
 
 function fillLists() {
@@ -118,18 +148,25 @@ function fillLists() {
   byId("report-tab").hidden = !report;
   if (report) {
     byId("report-tab").textContent = report.lines ? "Audit" : "Comparison";
-    const good = report.findings ? !report.findings.length : report.rows.every((row) => ["exact", "rounding", "kink"].includes(row.verdict));
+    const good = report.findings
+      ? !report.findings.length
+      : report.rows.every((row) => ["exact", "rounding", "kink"].includes(row.verdict));
     byId("verdict").className = good ? "chip good" : "chip bad";
     byId("verdict").hidden = false;
     byId("verdict").textContent = `${good ? "✓" : "✗"} ${plain(report.summary)}`;
     byId("findings").replaceChildren(...(report.findings ?? []).map(finding));
     byId("report-notes").replaceChildren(...(report.notes ?? []).map((note) => el("p", {}, plain(note))));
-    lists.report = new List(byId("report"), report.lines ? "The audited source, line by line" : "Gradients compared", reportRows(report), async (row) => {
-      const at = lists.report.at;
-      if (row.nodes.length) await go.reveal(row.nodes.at(-1));
-      graph.mark("hit", row.nodes);
-      lists.report.mark(at);
-    });
+    lists.report = new List(
+      byId("report"),
+      report.lines ? "The audited source, line by line" : "Gradients compared",
+      reportRows(report),
+      async (row) => {
+        const at = lists.report.at;
+        if (row.nodes.length) await go.reveal(row.nodes.at(-1));
+        graph.mark("hit", row.nodes);
+        lists.report.mark(at);
+      },
+    );
   }
   byId("notes").replaceChildren(...notes.map((note) => el("p", {}, plain(note))));
   showTab(report ? "report" : "tape");
@@ -145,67 +182,15 @@ function showTab(name) {
   list?.mark(list.at);
 }
 
-// ---- Search ----
-
-const search = {
-  field: byId("search"), found: [], at: -1,
-  words: new Map(doc.nodes.map((n) => [n.id, [n.name, n.op, n.call, n.label, n.scope].filter((t) => typeof t === "string").join(" ").toLowerCase()])),
-  run() {
-    const asked = this.field.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-    this.found = asked.length ? doc.nodes.filter((n) => asked.every((word) => this.words.get(n.id).includes(word))) : [];
-    const exact = (n) => [n.name, n.op].some((t) => t?.toLowerCase() === asked[0]);
-    this.found.sort((a, b) => exact(b) - exact(a)); // stable: else as on the tape
-    this.at = -1;
-    const shown = this.found.slice(0, 100);
-    this.options = shown.map((n, i) => el("div.row", {role: "option", id: `found-${i}`, "aria-selected": "false", onmousedown: (event) => { event.preventDefault(); this.go(i); }}, tapeRow(n).parts));
-    byId("found").replaceChildren(...this.options, ...(asked.length && !this.found.length ? [el("p.dim", {}, "No name and no op like that.")] : []));
-    this.open(asked.length > 0);
-    byId("found-count").textContent = asked.length ? `${this.found.length.toLocaleString("en")} found` : "";
-    this.mark();
-  },
-  mark() {
-    graph.svg.classList.toggle("searching", this.field.value.trim() !== "");
-    graph.mark("hit", this.found.map((n) => n.id));
-  },
-  open(on) {
-    byId("found").hidden = !on;
-    this.field.setAttribute("aria-expanded", String(on));
-    if (!on) this.field.removeAttribute("aria-activedescendant");
-  },
-  async go(i) {
-    if (!this.found.length) return;
-    this.options[this.at]?.setAttribute("aria-selected", "false");
-    this.at = (i + this.options.length) % this.options.length;
-    const option = this.options[this.at];
-    option.setAttribute("aria-selected", "true");
-    option.scrollIntoView({block: "nearest"});
-    this.field.setAttribute("aria-activedescendant", option.id);
-    byId("found-count").textContent = `${this.at + 1} of ${this.found.length.toLocaleString("en")}`;
-    await go.reveal(this.found[this.at].id);
-  },
-  clear() {
-    this.field.value = "";
-    this.run();
-  },
-};
-search.field.addEventListener("input", () => search.run());
-search.field.addEventListener("focus", () => search.open(search.field.value.trim() !== ""));
-search.field.addEventListener("blur", () => search.open(false));
-search.field.addEventListener("keydown", (event) => {
-  const {key} = event;
-  if (key === "Escape") { search.clear(); search.field.blur(); }
-  else if (key === "ArrowDown" || (key === "Enter" && !event.shiftKey)) search.go(search.at + 1);
-  else if (key === "ArrowUp" || key === "Enter") search.go(search.at - 1);
-  else return;
-  event.preventDefault();
-});
-
 // ---- Buttons and keys ----
 
+const search = new Search(doc, graph, (id) => go.reveal(id));
 const stepper = new Stepper(doc, model, graph, go);
 const help = byId("help");
 const theme = () => {
-  const next = {undefined: darkNow() ? "light" : "dark", light: "dark", dark: "light"}[document.documentElement.dataset.theme];
+  const next = {undefined: darkNow() ? "light" : "dark", light: "dark", dark: "light"}[
+    document.documentElement.dataset.theme
+  ];
   document.documentElement.dataset.theme = next;
   recolour();
 };
@@ -216,26 +201,46 @@ function recolour() {
   byId("inspector").scrollTop = scrollTop;
 }
 const buttons = {
-  fit: () => graph.fit(), closer: () => graph.zoom(1.3), farther: () => graph.zoom(1 / 1.3), theme,
-  open: () => go.all(true), close: () => go.all(false), keys: () => help.showModal(), "report-tab": () => showTab("report"), "tape-tab": () => showTab("tape"),
+  fit: () => graph.fit(),
+  closer: () => graph.zoom(1.3),
+  farther: () => graph.zoom(1 / 1.3),
+  theme,
+  open: () => go.all(true),
+  close: () => go.all(false),
+  keys: () => help.showModal(),
+  "report-tab": () => showTab("report"),
+  "tape-tab": () => showTab("tape"),
 };
 for (const [id, act] of Object.entries(buttons)) byId(id).addEventListener("click", act);
-for (const id of ["report-tab", "tape-tab"]) byId(id).addEventListener("keydown", (event) => {
-  if (!["ArrowLeft", "ArrowRight"].includes(event.key) || !doc.report) return;
-  event.preventDefault();
-  const other = id === "tape-tab" ? "report" : "tape";
-  showTab(other);
-  byId(`${other}-tab`).focus();
-});
+for (const id of ["report-tab", "tape-tab"])
+  byId(id).addEventListener("keydown", (event) => {
+    if (!["ArrowLeft", "ArrowRight"].includes(event.key) || !doc.report) return;
+    event.preventDefault();
+    const other = id === "tape-tab" ? "report" : "tape";
+    showTab(other);
+    byId(`${other}-tab`).focus();
+  });
 byId("open").hidden = byId("close").hidden = !doc.clusters.length;
 
 const keys = {
-  n: () => stepper.to(stepper.at + 1), ArrowRight: () => stepper.to(stepper.at + 1),
-  p: () => stepper.to(stepper.at - 1), ArrowLeft: () => stepper.to(stepper.at - 1),
-  b: () => stepper.to(stepper.forward + 1), Home: () => stepper.to(0), End: () => stepper.to(stepper.steps.length), " ": () => stepper.play(),
-  "/": () => search.field.select(), f: () => graph.fit(), "+": () => graph.zoom(1.3), "=": () => graph.zoom(1.3), "-": () => graph.zoom(1 / 1.3),
-  o: () => chosen !== null && go.toggle(model.clusters.has(chosen) ? chosen : model.nodes.get(chosen).cluster ?? chosen),
-  t: theme, "?": () => help.showModal(), Escape: () => go.select(null),
+  n: () => stepper.to(stepper.at + 1),
+  ArrowRight: () => stepper.to(stepper.at + 1),
+  p: () => stepper.to(stepper.at - 1),
+  ArrowLeft: () => stepper.to(stepper.at - 1),
+  b: () => stepper.to(stepper.forward + 1),
+  Home: () => stepper.to(0),
+  End: () => stepper.to(stepper.steps.length),
+  " ": () => stepper.play(),
+  "/": () => search.field.select(),
+  f: () => graph.fit(),
+  "+": () => graph.zoom(1.3),
+  "=": () => graph.zoom(1.3),
+  "-": () => graph.zoom(1 / 1.3),
+  o: () =>
+    chosen !== null && go.toggle(model.clusters.has(chosen) ? chosen : (model.nodes.get(chosen).cluster ?? chosen)),
+  t: theme,
+  "?": () => help.showModal(),
+  Escape: () => go.select(null),
 };
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || help.open) return;
@@ -276,16 +281,38 @@ addEventListener("afterprint", () => {
 
 document.title = `${plain(doc.title)} · computation graph`;
 byId("title").textContent = cut(plain(doc.title), 60);
-byId("counts").textContent = [count(doc.counts.ops, "op"), `${doc.counts.leaves.toLocaleString("en")} ${doc.counts.leaves === 1 ? "leaf" : "leaves"}`, doc.counts.left_out ? `${doc.counts.left_out.toLocaleString("en")} not shown` : ""].filter(Boolean).join(", ");
+byId("counts").textContent = [
+  count(doc.counts.ops, "op"),
+  `${doc.counts.leaves.toLocaleString("en")} ${doc.counts.leaves === 1 ? "leaf" : "leaves"}`,
+  doc.counts.left_out ? `${doc.counts.left_out.toLocaleString("en")} not shown` : "",
+]
+  .filter(Boolean)
+  .join(", ");
 const kinds = new Set(doc.nodes.map((n) => n.kind));
-const words = {parameter: "parameter", input: "input", constant: "constant", op: "operation", output: "result", cotangent: "cotangent"};
+const words = {
+  parameter: "parameter",
+  input: "input",
+  constant: "constant",
+  op: "operation",
+  output: "result",
+  cotangent: "cotangent",
+};
 byId("legend").replaceChildren(
-  ...Object.entries(words).filter(([kind]) => kinds.has(kind)).map(([kind, text]) => legendItem(kind, text)),
-  ...doc.legend.filter((l) => l.symbol && doc.nodes.some((n) => n.verdict?.status === l.sign)).map((l) => el("span.key", {}, el(`b.sign.${statusClass(l.sign)}`, {}, l.symbol), l.text)),
+  ...Object.entries(words)
+    .filter(([kind]) => kinds.has(kind))
+    .map(([kind, text]) => legendItem(kind, text)),
+  ...doc.legend
+    .filter((l) => l.symbol && doc.nodes.some((n) => n.verdict?.status === l.sign))
+    .map((l) => el("span.key", {}, el(`b.sign.${statusClass(l.sign)}`, {}, l.symbol), l.text)),
 );
 function legendItem(kind, text) {
   const shape = svg("g", {class: `box ${kind}`}, svg("path", {class: "shape", d: outline(kind, 26, 15)}));
-  return el("span.key", {}, svg("svg", {viewBox: "-2 -2 30 19", width: 30, height: 19, "aria-hidden": "true"}, shape), text);
+  return el(
+    "span.key",
+    {},
+    svg("svg", {viewBox: "-2 -2 30 19", width: 30, height: 19, "aria-hidden": "true"}, shape),
+    text,
+  );
 }
 fillLists();
 go.select(null, {quiet: true});

@@ -33,7 +33,11 @@ function num(x) {
   if (typeof x !== "number") return String(x);
   if (x === 0 || (Number.isInteger(x) && Math.abs(x) < 1e6)) return String(x);
   const size = Math.abs(x);
-  if (size >= 1e6 || size < 1e-4) return x.toExponential(4).replace(/\.?0+e/, "e").replace("e+", "e");
+  if (size >= 1e6 || size < 1e-4)
+    return x
+      .toExponential(4)
+      .replace(/\.?0+e/, "e")
+      .replace("e+", "e");
   return String(Number(x.toPrecision(6)));
 }
 
@@ -61,7 +65,11 @@ function bytes(n) {
 }
 
 function seconds(s) {
-  return s >= 1 ? `${s.toPrecision(3)} s` : s >= 1e-3 ? `${(1e3 * s).toPrecision(3)} ms` : `${(1e6 * s).toPrecision(3)} µs`;
+  return s >= 1
+    ? `${s.toPrecision(3)} s`
+    : s >= 1e-3
+      ? `${(1e3 * s).toPrecision(3)} ms`
+      : `${(1e6 * s).toPrecision(3)} µs`;
 }
 
 const several = (node) => Array.isArray(node.dtype);
@@ -77,9 +85,11 @@ const calls = (node) => plain(node.call ?? node.op ?? node.kind);
 
 /** What stands on a node: the name in bold, and the op. */
 function titleOf(node) {
-  if (node.kind === "elided" || node.kind === "collapsed") return {name: cut(plain(node.name ?? node.label ?? node.kind)), rest: ""};
+  if (node.kind === "elided" || node.kind === "collapsed")
+    return {name: cut(plain(node.name ?? node.label ?? node.kind)), rest: ""};
   if (node.kind === "cotangent") return {name: "∂", rest: ` ${cut(plain(node.name ?? node.label))}`};
-  if (node.op === null || node.op === undefined) return {name: cut(plain(node.name ?? node.label ?? node.kind)), rest: ""};
+  if (node.op === null || node.op === undefined)
+    return {name: cut(plain(node.name ?? node.label ?? node.kind)), rest: ""};
   if (node.name === null) return {name: cut(calls(node)), rest: ""};
   return {name: cut(plain(node.name), 24), rest: ` = ${cut(calls(node), 26)}`};
 }
@@ -102,10 +112,12 @@ function textWidth(text, font) {
 
 // ---- Formulas ----
 
-const MATH = new Set((
-  "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mtable mtr mtd" +
-  " mstyle mpadded mphantom mmultiscripts"
-).split(" "));
+const MATH = new Set(
+  (
+    "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mtable mtr mtd" +
+    " mstyle mpadded mphantom mmultiscripts"
+  ).split(" "),
+);
 const MATH_ATTRIBUTES = new Set(["mathvariant", "stretchy", "display", "width", "fence", "form", "accent"]);
 
 /** A formula as MathML where the page has it, as code where it has not. */
