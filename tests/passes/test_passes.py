@@ -12,7 +12,7 @@ from writing.programs import inputs, programs
 
 import tinygrad_np as tg
 from tinygrad_np import Tape, trace
-from tinygrad_np.passes import folded, optimised, simplified, without_dead, without_repeats
+from tinygrad_np.passes import folded, optimised, short_masks, simplified, without_dead, without_repeats
 from tinygrad_np.passes.backward import gradient_tape
 
 PASSES = [without_dead, without_repeats, folded, simplified, optimised]
@@ -133,6 +133,23 @@ def test_what_does_nothing_goes(f: Any, left: list[str]) -> None:
 )
 def test_what_does_something_stays(f: Any) -> None:
     assert after(f, X)
+
+
+def test_masks_are_shortened_only_where_they_guard_a_product() -> None:
+    def masked(g: Any, x: Any, m: Any) -> Any:
+        a, b, c = g / x, g * m, g + x
+        of_a = np.where((g == 0) & ~np.isfinite(a), 0, a)
+        of_b = np.where((g == 0) & ~np.isfinite(b), 0, b)
+        return np.stack([of_a, of_b, np.where((x == 0) & ~np.isfinite(a), 0, c)])
+
+    args = np.array([0.0, 0.0, 2.0]), np.array([0.0, 4.0, 0.0]), np.array([True, False, True])
+    with np.errstate(all="ignore"):
+        tape = trace(masked, *args)
+        short = without_dead(short_masks(tape))
+        short.check()
+        np.testing.assert_array_equal(short(*args), tape(*args))
+    assert names(short).count("where") == 2
+    assert names(short).count("isfinite") == 1
 
 
 def test_an_op_of_anybody_elses_is_not_taken_for_one_by_its_name() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from tinygrad_np import Tape, trace
 from tinygrad_np.passes import optimised
 from tinygrad_np.passes.backward import gradient_tape
 from tinygrad_np.writing import WriteError, outside, to_numpy, write
+from tinygrad_np.writing.statements import readable
 
 # Their shapes are what the values say.
 DATA_DEPENDENT = {"unique", "unique_values", "unique_counts", "unique_inverse", "unique_all", "union1d", "setdiff1d",
@@ -239,6 +241,66 @@ def test_a_users_op_is_written_with_its_own_function() -> None:
 def _cubed(x: Any) -> Any:
     square = x * x
     return square * x
+
+
+def body(source: str) -> list[str]:
+    """The statements of a function, without comments."""
+    lines = [line.strip().split("  #")[0] for line in source[source.rindex('"""') :].splitlines()[1:]]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_parts_of_a_cotangent_are_added_in_their_place() -> None:
+    def f(x: Any, i: Any) -> Any:
+        a, b = np.exp(x[0]), np.sin(x[1])
+        return np.sum(a * b) + np.sum(x[i] ** 2)
+
+    xs = [np.arange(6.0).reshape(3, 2), np.array([2, 0, 2])]
+    tape = readable(gradient_tape(f, *xs, wrt=[0]))
+    lines = body(runs(tape, xs))
+    found = [line.split(" += ")[0] for line in lines if line.startswith(("grad_x", "np.add.at"))]
+    assert found == ["grad_x = np.zeros((3, 2))", "np.add.at(grad_x, i, 2 * part_2)", "grad_x[1]", "grad_x[0]"]
+
+
+def test_a_place_named_twice_after_another_part_keeps_the_order_of_the_sum() -> None:
+    def f(x: Any, i: Any) -> Any:
+        return np.sum(np.exp(x[i])) + np.sum(x[1:] ** 3) + np.sum(np.cos(x[i]))
+
+    rng = np.random.default_rng(0)
+    xs = [rng.normal(size=4), np.array([1, 2, 2, 2])]
+    runs(readable(gradient_tape(f, *xs, wrt=[0])), xs)
+
+
+def test_a_cotangent_has_the_name_of_its_value_in_a_loop() -> None:
+    def f(h: Any, w: Any) -> Any:
+        for _ in range(3):
+            z = h @ w
+            h = np.tanh(z)
+        return np.sum(h)
+
+    lines = body(write(f, np.ones((2, 2)), np.ones((2, 2)), wrt=["w"]))
+    assert {"z = h @ w", "z_2 = h_2 @ w", "z_3 = h_3 @ w"} <= set(lines)
+    assert any(line.startswith("grad_z_3 = ") and "h_4 * h_4" in line for line in lines)
+    assert any(line.startswith("grad_z = ") and "h_2 * h_2" in line for line in lines)
+
+
+def test_a_mask_is_as_people_write_it() -> None:
+    lines = body(write(lambda x: np.sum(np.where(x > 0, np.sqrt(x), x)), np.array([4.0, 0.0]), wrt=[0]))
+    assert sum("np.where" in line and "== 0, 0" in line for line in lines) == 1
+    assert not any("isfinite" in line for line in lines)
+    namespace: dict[str, Any] = {}
+    exec(write(lambda x: np.sum(np.where(x > 0, np.sqrt(x), x)), np.array([4.0, 0.0]), wrt=[0], name="f"), namespace)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(namespace["f"](np.array([4.0, 0.0, -1.0])[:2])[1], [0.25, 1])
+
+
+def test_comments_name_the_rule_that_ran() -> None:
+    def f(x: Any) -> Any:
+        a = x[0] * x[1]
+        return np.sum(a) + np.sum(x)
+
+    source = write(f, np.ones((2, 3)), wrt=[0])
+    assert re.search(r"grad_x\[1\] \+= .*# rule of indexing", source)
+    assert "rule of add" not in source
 
 
 # Refusals

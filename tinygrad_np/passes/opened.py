@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,17 @@ class _Looking(Trace):
         raise _ClosedError
 
 
-def opened(tape: Tape, worth: Callable[[Record], bool]) -> Tape:
+def opened(
+    tape: Tape, worth: Callable[[Record], bool], instead: Mapping[str, Callable[..., Any]] | None = None
+) -> Tape:
     """The tape with each op that is not ``worth`` keeping replaced by the ops that its forward function calls.
 
     An op stays as it is if its function is no Python function, reads values, or calls something not ``worth`` it.
+
+    Parameters
+    ----------
+    instead
+        By the op's name, a function that computes the same where its own looks at values.
 
     Examples
     --------
@@ -42,7 +49,8 @@ def opened(tape: Tape, worth: Callable[[Record], bool]) -> Tape:
     def change(r: Record, inputs: tuple[Any, ...]) -> Any:
         if r.dtype is None or worth(r) or any(isinstance(x, Record) and x.dtype is None for x in inputs):
             return None
-        inside = _inside(r, inputs)
+        f = (instead or {}).get(r.primitive.name, r.primitive.forward)  # type: ignore[union-attr]  # no leaf
+        inside = _inside(f, r, inputs)
         if inside is None:
             return None
         leaves, records, result = inside
@@ -64,8 +72,8 @@ def opened(tape: Tape, worth: Callable[[Record], bool]) -> Tape:
     return rebuilt(tape, change)
 
 
-def _inside(r: Record, inputs: tuple[Any, ...]) -> tuple[list[tuple[Record, Any]], list[Record], Any] | None:
-    """What the forward function of ``r`` does: its leaves with the inputs they stand for, its records, its result."""
+def _inside(f: Any, r: Record, inputs: tuple[Any, ...]) -> tuple[list[tuple[Record, Any]], list[Record], Any] | None:
+    """What the function of ``r`` does: its leaves with the inputs they stand for, its records, its result."""
     leaves: list[tuple[Record, Any]] = []
     arguments: list[Any] = []
     for x in inputs:
@@ -79,7 +87,7 @@ def _inside(r: Record, inputs: tuple[Any, ...]) -> tuple[list[tuple[Record, Any]
     plain = Mode()._asdict() | {"grad": False, "traces": (running,), "depth": 1}
     try:
         with switch(**plain), np.errstate(all="ignore"):
-            y = r.primitive.forward(*arguments, **(r.params or {}))  # type: ignore[union-attr]  # no leaf
+            y = f(*arguments, **(r.params or {}))
     except Exception:  # it asks for arrays, or for values
         return None
     result = y._record if type(y) is Tensor else None

@@ -16,7 +16,6 @@ import numpy as np
 
 from ..core.record import Record
 from ..core.tape import Tape
-from ..passes import optimised
 from ..passes.backward import gradient_tape
 from ..passes.rewrite import constants_of
 from .formulas import formula_of
@@ -25,7 +24,7 @@ from .numpy_source import argument_numbers
 from .reasons import reasons, shapes
 from .sheet import Derivation, Item, Section
 from .shortcuts import shortcut
-from .statements import Statements
+from .statements import Statements, readable
 from .tex import Formula, constant, symbol
 
 __all__ = ["derive"]
@@ -68,7 +67,7 @@ def derive(
     ['\\frac{\\partial e}{\\partial \\mathrm{pred}} = 2 \\, \\left(\\mathrm{pred} - y\\right)', ...]
     """
     numbers = argument_numbers(f, wrt, len(args))
-    tape = optimised(gradient_tape(f, *args, wrt=numbers))
+    tape = readable(gradient_tape(f, *args, wrt=numbers))
     name = getattr(f, "__name__", "f")
     sheet = _Sheet(tape, dict(symbols or {}), [tape.inputs[i] for i in numbers])
     values = sheet.values(args)
@@ -86,8 +85,6 @@ class _Sheet:
         self.root = tape.outputs[0]
         self.taken: dict[str, int] = {}
         self.unnamed = 0
-        # Where a step did nothing and went, cotangents on both sides of it are of one value: the last is the sum.
-        self.cotangents = {r.notes.primal: r for r in tape.records if r.notes is not None}
         for i, r in enumerate(tape.inputs):
             self.formulas[r] = self._fresh(self._symbol(r.name or f"x{i}"))
         arrays = constants_of(tape)
@@ -154,7 +151,7 @@ class _Sheet:
     def _primal(self, r: Record) -> Record | None:
         """The record whose cotangent ``r`` is."""
         primal = r.notes.primal if r.notes is not None else None
-        return primal if self.cotangents.get(primal) is r else None
+        return primal if self.statements.cotangents.get(primal) is r else None
 
     # The sections
 

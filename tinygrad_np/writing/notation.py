@@ -21,7 +21,7 @@ from ..passes.rewrite import op_of
 from .helpers import Helpers, function_of, parsed
 from .literals import dotted, literal, numpy_name
 
-__all__ = ["appearances", "expression"]
+__all__ = ["appearances", "expression", "index_of"]
 
 BINARY: dict[str, Any] = {
     "add": ast.Add, "subtract": ast.Sub, "multiply": ast.Mult, "divide": ast.Div, "power": ast.Pow,
@@ -187,7 +187,8 @@ def _reshape(_: Record, operands: Operands, params: dict[str, Any]) -> ast.expr 
     return ast.Call(ast.Attribute(operands[0], "reshape", ast.Load()), arguments, [])
 
 
-def _index(index: Any, arrays: Operands = ()) -> ast.expr:
+def index_of(index: Any, arrays: Operands = ()) -> ast.expr:
+    """What stands between the brackets, with these arrays in the places that are theirs."""
     rest = iter(arrays)
 
     def part(i: Any) -> ast.expr:
@@ -205,7 +206,7 @@ def _index(index: Any, arrays: Operands = ()) -> ast.expr:
 
 
 def _getitem(_: Record, operands: Operands, params: dict[str, Any]) -> ast.expr:
-    return ast.Subscript(operands[0], _index(params["index"], operands[1:]), ast.Load())
+    return ast.Subscript(operands[0], index_of(params["index"], operands[1:]), ast.Load())
 
 
 def _item(_: Record, operands: Operands, params: dict[str, Any]) -> ast.expr:

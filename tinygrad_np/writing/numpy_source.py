@@ -13,14 +13,16 @@ from typing import Any
 
 from ..core.record import Record
 from ..core.tape import Tape, trace
-from ..passes import optimised, without_dead
+from ..passes import without_dead
 from ..passes.backward import gradient_tape
 from ..passes.rewrite import constants_of, op_of
+from .buffers import buffers, filling
 from .helpers import Helpers
 from .layout import WIDTH, text_of, wrapped
 from .literals import WriteError, is_short, literal
+from .names import wished_name
 from .notation import expression
-from .statements import Statements, rule_of
+from .statements import Statements, readable, rule_of
 
 __all__ = ["argument_numbers", "outside", "to_numpy", "write"]
 
@@ -74,9 +76,9 @@ def write(f: Callable[..., Any], *args: Any, wrt: Sequence[int | str] | None = N
     """
     own = name or getattr(f, "__name__", "f").strip("<>").replace("lambda", "function")
     if wrt is None:
-        return to_numpy(optimised(trace(f, *args)), own)
+        return to_numpy(readable(trace(f, *args)), own)
     tape = gradient_tape(f, *args, wrt=argument_numbers(f, wrt, len(args)))
-    return to_numpy(optimised(tape), name or f"{own}_and_gradients")
+    return to_numpy(readable(tape), name or f"{own}_and_gradients")
 
 
 def argument_numbers(f: Callable[..., Any], wrt: Sequence[int | str], n: int) -> list[int]:
@@ -111,6 +113,7 @@ class _Writer:
         self.names: dict[Record, str] = {}
         self.statements = Statements(tape)
         self.named, self.readers = self.statements.named, self.statements.readers
+        self.buffers, self.inside = buffers(tape, self.readers, {*self.named, *tape.outputs})
         self.said = ""
         self.extra: list[tuple[str, Any]] = []  # what is too large to be written, or random: arguments too
         self.expressions: dict[Record, ast.expr] = {}
@@ -188,30 +191,44 @@ class _Writer:
         lines: list[str] = []
         backward = False
         for r in self.tape.records:
-            if r in self.names:  # unpacked
+            if r in self.names or r in self.inside:  # unpacked, or added to a buffer
                 continue
-            value = self._expression(r)
-            text = text_of(value)
-            if r not in self.statements.chosen and len(text) <= SHORT and not self._confuses(r, value):
+            value = None if r in self.buffers else self._expression(r)
+            if value is not None and self._goes_inside(r, value):
                 self.expressions[r] = value
                 continue
             if not backward and r in self.statements.backward:
                 backward = True
                 lines += ["", f"{INDENT}# Backward"] if self.comments else []
-            if r.dtype is None:
-                lines += self._unpacked(r, text)
-                continue
-            if self.tape.outputs == [r] and r not in self.named:
-                self.expressions[r] = value
-                continue
-            self.names[r] = self._fresh(self.named.get(r) or self._hint(r))
-            lines += wrapped(f"{self.names[r]} = {text}", INDENT, self._new_comment(r))
+            if value is None:
+                lines += self._filled(r)
+            elif r.dtype is None:
+                lines += self._unpacked(r, text_of(value))
+            else:
+                name = self._fresh(wished_name(r, self.statements, self.names))
+                lines += wrapped(f"{name} = {text_of(value)}", INDENT, self._new_comment(r))
+                self.names[r] = name
         if self.comments and backward:
             lines.insert(0, f"{INDENT}# Forward")
         results = ", ".join(text_of(self._operand(r)) for r in self.tape.outputs)
         if len(self.tape.outputs) > 1 and len(f"{INDENT}return {results}") > WIDTH:
             results = f"({results})"
         return [*lines, *wrapped(f"return {results}", INDENT)]
+
+    def _filled(self, r: Record) -> list[str]:
+        """The statements of a buffer."""
+        name = self._fresh(wished_name(r, self.statements, self.names))
+        lines: list[str] = []
+        for line, part in filling(name, self.buffers[r], self._operand):
+            lines += wrapped(line, INDENT, self._new_comment(part) if part is not None else "")
+        self.names[r] = name
+        return lines
+
+    def _goes_inside(self, r: Record, value: ast.expr) -> bool:
+        """Whether a record has no line of its own: what reads it, or the return statement, holds its expression."""
+        if self.tape.outputs == [r] and r not in self.named and r.dtype is not None:
+            return True
+        return r not in self.statements.chosen and len(text_of(value)) <= SHORT and not self._confuses(r, value)
 
     def _confuses(self, r: Record, value: ast.expr) -> bool:
         """Whether this product would stand unbracketed in another kind of product, ``a * b @ c``."""
@@ -233,14 +250,6 @@ class _Writer:
         except WriteError as reason:
             raise WriteError(f"{r.primitive.name} ({r.where}): {reason}") from None  # type: ignore[union-attr]
 
-    def _hint(self, r: Record) -> str:
-        """What to call a value that nobody named: the cotangent of what h is made of, ``grad_h_input``; else its op."""
-        primal = r.notes.primal if r.notes is not None else None
-        for s in self.readers.get(primal, ()) if primal is not None else ():
-            if s in self.named and s not in self.statements.backward:
-                return f"grad_{self.named[s]}_input"
-        return r.primitive.name  # type: ignore[union-attr]  # no leaf
-
     def _new_comment(self, r: Record) -> str:
         """The comment on ``r``; nothing where the line above says the same."""
         comment = self._comment(r) if self.comments else ""
@@ -253,6 +262,8 @@ class _Writer:
             return "" if r in self.statements.backward else r.where
         of, i = origin
         assert of.primitive is not None  # a leaf has no rule
+        if op_of(of) in ("getitem", "gather"):
+            return "rule of indexing" + (f", {of.where}" if of.where else "")
         names = of.primitive.names
         which = names[i] if i < len(names) and not of.primitive.variadic else f"argument {i}"
         return f"rule of {of.primitive.name} for {which}" + (f", {of.where}" if of.where else "")

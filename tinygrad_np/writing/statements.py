@@ -7,13 +7,19 @@ from itertools import zip_longest
 
 from ..core.record import Record
 from ..core.tape import Tape
+from ..passes import optimised, short_masks, without_dead
 from ..passes.rewrite import op_of
 from .notation import appearances
 
-__all__ = ["Statements", "rule_of"]
+__all__ = ["Statements", "readable", "rule_of"]
 
 MOVES = ("transpose", "item", "alias")
-SHORT = ("add", "subtract", "negative", "greater")
+SHORT = ("add", "subtract", "negative", "greater", "equal")
+
+
+def readable(tape: Tape) -> Tape:
+    """The tape after the passes: what is left is what a person would write."""
+    return without_dead(short_masks(optimised(tape)))
 
 
 class Statements:
@@ -28,6 +34,9 @@ class Statements:
         How often each is written out by those that read it.
     backward : set of Record
         Those of the backward pass: what a rule made, and what hangs on it.
+    cotangents : dict of Record to Record
+        The cotangent of a record. Where a step did nothing and went, those on both sides of it are of one record: the
+        last is the sum.
     chosen : set of Record
         Those with a line of their own.
     """
@@ -48,6 +57,7 @@ class Statements:
             is_cotangent = r.notes is not None and r.notes.primal is not None
             if is_cotangent or rule_of(r) is not None or not self.backward.isdisjoint(r.inputs):
                 self.backward.add(r)
+        self.cotangents = {r.notes.primal: r for r in tape.records if r.notes is not None}
         self.chosen = set(tape.outputs)
         self.chosen |= {
             r
