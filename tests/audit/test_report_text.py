@@ -73,18 +73,26 @@ def test_truth_is_no_finding() -> None:
 LONG = "\n".join(f"    a{i} = b{i}" for i in range(1, 201)) + "\n"
 
 
+def numbers(shown: AuditReport) -> list[int]:
+    return [int(row[2:5]) for row in str(shown).splitlines() if row[2:5].strip().isdigit()]
+
+
 def test_of_a_long_source_what_matters_is_shown() -> None:
     finding = replace(PARAMETER, line=100, statement="a100 = b100")
-    text = str(report(LONG, {50: ("inherited", ""), 52: ("ok", ""), 100: ("wrong", ""), 150: ("ok", "")}, [finding]))
-    numbers = [int(row[2:5]) for row in text.splitlines() if row[2:5].strip().isdigit()]
-    assert numbers == [1, 50, 98, 99, 100, 101, 102]
-    assert "193 lines without a finding" in text
+    shown = report(LONG, {50: ("inherited", ""), 52: ("ok", ""), 100: ("wrong", ""), 150: ("ok", "")}, [finding])
+    assert numbers(shown) == [1, 50, 98, 99, 100, 101, 102]
+    assert "193 lines without a finding" in str(shown)
 
 
 def test_of_a_long_source_that_is_right_the_gradients_are_shown() -> None:
-    text = str(report(LONG, {50: ("ok", ""), 52: ("ok", ""), 53: ("forward", ""), 150: ("kink", "")}, []))
-    numbers = [int(row[2:5]) for row in text.splitlines() if row[2:5].strip().isdigit()]
-    assert numbers == [1, 50, 51, 52, 150]  # a single line between two is not left out
+    shown = report(LONG, {50: ("ok", ""), 52: ("ok", ""), 53: ("forward", ""), 150: ("kink", "")}, [])
+    assert numbers(shown) == [1, 50, 51, 52, 150]  # a single line between two is not left out
+
+
+def test_of_a_long_source_the_function_of_each_line_is_shown() -> None:
+    source = LONG.replace("    a120 = b120", "def helper(x):").replace("    a160 = b160", "def other(x):")
+    shown = report(source, {150: ("ok", "")}, [])
+    assert numbers(shown) == [120, 150]
 
 
 def test_it_begins_with_what_was_audited() -> None:

@@ -100,14 +100,20 @@ def _shown(report: AuditReport) -> list[Line]:
     lines = report.lines
     if len(lines) <= WHOLE:
         return list(lines)
-    telling = {"wrong", "inherited", "unmatched", "kink"} if report.findings else set(MARKS) - {"forward"}
+    telling = {"wrong", "inherited", "kink"} if report.findings else {"ok", "rounding", "kink"}
     guilty = {f.line for f in report.findings}
-    keep = {0}
+    keep = set()
     for i, line in enumerate(lines):
         if line.number in guilty:
             keep.update(range(i - CONTEXT, i + CONTEXT + 1))
         elif line.status in telling:
             keep.add(i)
+    head = 0
+    for i, line in enumerate(lines):
+        if line.text.lstrip().startswith(("def ", "class ")):
+            head = i
+        if i in keep:
+            keep.add(head)  # whose line it is
     # A gap of a line or two is not worth its mark.
     return [line for i, line in enumerate(lines) if i in keep or {i - 1, i + 1} <= keep]
 
