@@ -17,9 +17,7 @@ from ...core.primitive import Primitive
 from ...core.tape import trace
 from ...core.tensor import Tensor
 from ...ops.declare import OPS
-from ...passes import optimised
 from ...transforms import vjp
-from ...writing import to_numpy
 from .call import Call, argument_names, call_of, op_name
 from .point import point_of
 from .sizes import free_sizes, reshaped
@@ -124,6 +122,9 @@ def _definition(
     call: Call, i: int, name: str, arguments: Sequence[str], has_params: bool
 ) -> tuple[list[str], list[str], str]:
     """The rule for argument ``i``: its imports, the functions that it calls, and its own source."""
+    from ...passes import optimised  # loaded when a rule is drafted, as the room that writes is
+    from ...writing import to_numpy
+
     ys = [np.asarray(y) for y in call.outputs(*call.xs)]
     gs = [Tensor(np.ones_like(y), name="g" if len(ys) == 1 else f"g{k}") for k, y in enumerate(ys)]
     arrays = [k for k, x in enumerate(call.leaves) if isinstance(x, np.ndarray)]  # of integers too: the rule reads them
