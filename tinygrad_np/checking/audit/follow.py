@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .library import CALL
-from .node import Node
+from .node import Node, alias
 from .report import AuditError
 from .rewrite import FRAME, FUNCTIONS, RECORDER, Rewriter
 
@@ -72,6 +72,8 @@ class Follower:
         r = self.recorder
         code = new.__code__
         names = code.co_varnames[: code.co_argcount]
+        args = [self._handed_over(a, site) for a in args]
+        keywords = {k: self._handed_over(v, site) for k, v in keywords.items()}
         r.arguments = {**dict(zip(names, args, strict=False)), **keywords}
         held = r.current, r.calling, r.loops
         calling = r.node(None, (), None, site)
@@ -91,6 +93,14 @@ class Follower:
                 result = result if r.shadow.is_current(result) else r.shadow.array(live)
             return result
         made: Node = r.shadow.of(live)
+        return made
+
+    def _handed_over(self, a: Node, site: int) -> Node:
+        """An argument under a node of its own, so that another could stand in its place in this very call."""
+        if site < 0 or type(a.live) is not np.ndarray or not self.recorder.shadow.is_current(a):
+            return a
+        made: Node = self.recorder.node(alias, (a,), a.live, site, value=a.value)
+        made.version = a.version
         return made
 
     def rewritten(self, f: types.FunctionType) -> types.FunctionType | None:

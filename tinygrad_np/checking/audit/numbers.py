@@ -14,7 +14,7 @@ from .evidence import State
 from .node import Node, ndim_of, shape_of
 from .program import is_array
 from .scope import Block, Hand
-from .update import DIV, op_of
+from .update import DIV, Term, op_of
 
 __all__ = [
     "STATISTICS", "between", "is_coupled", "is_drawn", "later", "probabilities", "ratio", "scale_of", "scalings",
@@ -71,6 +71,8 @@ def scale_of(hand: Hand, block: Block | None, q: float) -> tuple[str, str]:
     if fits and _means_differ(hand):
         name, n = fits[0]
         return "mean-sum", f"off by the factor {ratio(q)}; {n} is {name}"
+    twice = [f for a in hand.evidence.applied for t in a.data for f in _repeated(t)]
+    constants += [(f.name, f.value) for f in twice if f.value and (_near(size, f.value) or _near(size, 1 / f.value))]
     read = block.nodes if block is not None else [hand.graph.nodes[i] for i in hand.evidence.hand]
     constants += [
         (n.name, n.value)
@@ -101,6 +103,12 @@ def scale_of(hand: Hand, block: Block | None, q: float) -> tuple[str, str]:
     if keep is not None:
         return "dropout-scale", f"off by the factor {ratio(q)}, which is {keep}"
     return "factor", f"off by the factor {ratio(q)}"
+
+
+def _repeated(t: Term) -> list[Node]:
+    """Factors with a name that a step has more than once."""
+    names = [f.name for f, _ in t.factors]
+    return [f for f, _ in t.factors if f.name and names.count(f.name) > 1 and isinstance(f.value, float)]
 
 
 def _has_variance(hand: Hand) -> bool:

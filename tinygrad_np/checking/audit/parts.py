@@ -222,6 +222,24 @@ def _project(b: Node, axis: int) -> Callable[..., Any]:
 
 def derivatives(hand: Hand, block: Block, state: State) -> Iterator[Edit]:
     """A part of the statement replaced by the local derivative of a forward value."""
+    pairs = _local_derivatives(hand, state)
+    own = {n.index for n in block.nodes}
+    for nodes in by_place([*block.nodes, *_outside(hand, block, own)]).values():
+        n = nodes[0]
+        if len(nodes) > 1 or not is_array(n) or not ndim(n) or n.index not in hand.evidence.influenced:
+            continue
+        zero_one = bool(np.all((n.value == 0) | (n.value == 1)))
+        for g, D in pairs.get(n.value.shape, ()):
+            kind = "mask" if zero_one and np.all((D == 0) | np.isclose(D, 1)) else "activation"
+            why = f"{source_of(hand, n)} is not the local derivative of {hand.text(g)}"
+            yield Edit(kind, block.statement, why, {n.index: constant(D)}, "", 27, n, block.target)
+
+
+def _local_derivatives(hand: Hand, state: State) -> dict[tuple[int, ...], list[tuple[Node, Any]]]:
+    """By shape: forward values, and their derivatives by what they were computed from, element by element."""
+    known = hand.derivatives.get(id(state.truth))
+    if known is not None:
+        return known
     truth = state.truth.gradients
     pairs: dict[tuple[int, ...], list[tuple[Node, Any]]] = {}
     for f in hand.iteration.path:
@@ -239,13 +257,5 @@ def derivatives(hand: Hand, block: Block, state: State) -> Iterator[Edit]:
                 found += 1
             if found == 4:
                 break
-    own = {n.index for n in block.nodes}
-    for nodes in by_place([*block.nodes, *_outside(hand, block, own)]).values():
-        n = nodes[0]
-        if len(nodes) > 1 or not is_array(n) or not ndim(n) or n.index not in hand.evidence.influenced:
-            continue
-        zero_one = bool(np.all((n.value == 0) | (n.value == 1)))
-        for g, D in pairs.get(n.value.shape, ()):
-            kind = "mask" if zero_one and np.all((D == 0) | np.isclose(D, 1)) else "activation"
-            why = f"{source_of(hand, n)} is not the local derivative of {hand.text(g)}"
-            yield Edit(kind, block.statement, why, {n.index: constant(D)}, "", 27, n, block.target)
+    hand.derivatives[id(state.truth)] = pairs
+    return pairs

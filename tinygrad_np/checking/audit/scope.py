@@ -94,6 +94,7 @@ class Hand:
             if isinstance(key, int | np.integer) and isinstance(n.value, np.ndarray):
                 self.in_containers[n.index] = (container, key)
                 self.kept[container, key] = n
+        self.derivatives: dict[int, Any] = {}  # by truth, see `parts`
         self.above: dict[int, set[int]] = {}  # ancestors within the backward pass, by parameter
 
     def statement(self, n: Node) -> Statement | None:

@@ -145,9 +145,15 @@ def _edit(
 ) -> Edit:
     kind, why, rank = _relation(hand, n, a, b, name, how)
     site = hand.sites[n.site].tree if n.site >= 0 else None
-    target = _operand(site, k)
+    target = _operand(site, k) if op_of(n) != "alias" else _handed_over(site, hand.text(a))
     new = suggestion(block.statement, target, name) if target is not None and not how else ""
     return Edit(kind, block.statement, why, overrides, new, rank, n, block.target)
+
+
+def _handed_over(tree: ast.AST | None, text: str) -> ast.AST | None:
+    """The argument of a call that is written so."""
+    args = tree.args if isinstance(tree, ast.Call) else [tree.value] if isinstance(tree, ast.Assign) else []
+    return next((x for x in args if ast.unparse(x) == text), None)
 
 
 def _operand(tree: ast.AST | None, k: int) -> ast.AST | None:

@@ -116,7 +116,8 @@ class Verdict:
                 penalty = (
                     step * position + (25 if block.claim == "right" else 0) + (20 if self._is_kept_only(block) else 0)
                 )
-                penalty -= 15 if position and self._is_helper(block) else 0
+                if position and self._is_helper(block):
+                    penalty = 0
                 found.append((1000 * trial.left + trial.edit.rank + penalty, trial))
             done = [
                 score
@@ -140,6 +141,9 @@ class Verdict:
         if block.nodes[0].call is None or block.nodes[0].index < self.evidence.iteration.loss.index:
             return False
         name = block.statement.function
+        mine, sites = {n.index for n in block.nodes}, {n.site for n in block.nodes}
+        if any(n.site in sites and i not in mine for i in self.evidence.hand for n in (self.evidence.graph.nodes[i],)):
+            return False  # it is right for somebody else
         return not any(
             (s := self.hand.statement(n)) is not None and s.function == name for n in self.evidence.iteration.path
         ) and any(
