@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from itertools import pairwise
 from typing import Any
 
@@ -163,12 +164,10 @@ def test_a_hundred_thousand_records_in_scopes_are_drawn() -> None:
 
 def test_a_deep_nest_of_scopes_is_no_recursion() -> None:
     x = Tensor(np.ones(2), True)
-    path = [scope(f"s{i}") for i in range(1100)]
-    for s in path:
-        s.__enter__()
-        x = -x
-    for s in path:
-        s.__exit__()
+    with ExitStack() as nest:
+        for i in range(1100):
+            nest.enter_context(scope(f"s{i}"))
+            x = -x
     drawing = draw(x)
     assert len(drawing.source) > 0
     assert drawing.text
