@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from operator import itemgetter
 from typing import Any
 
@@ -39,6 +40,8 @@ def explain(point: Point, i: int, G: Array, truth: Truth) -> Diagnosis | None:
         return a.shape == b.shape and bool(np.all(np.abs(a - b) <= room + 1e-9 * np.abs(b)))
 
     found = diagnose(G, T, sizes_of(call))
+    if found is not None and found.kind == "factor":
+        found = _of_a_size(found, sizes_of(call))
     if found is not None and (found.kind != "factor" or not _odd(found.text)):
         return found
     if G.shape != T.shape:
@@ -92,6 +95,18 @@ def _complex(G: Array, T: Array) -> Diagnosis | None:
     return Diagnosis("conjugate", "no common mistake explains it; look for a conjugate of a complex operand")
 
 
+def _of_a_size(found: Diagnosis, sizes: dict[str, int]) -> Diagnosis:
+    """A factor that is a size, or the root of one, may be that size left out: say so."""
+    word = found.text.rsplit(" ", 1)[-1].lstrip("-")
+    c = float(Fraction(word)) if word.replace("/", "").replace(".", "").isdigit() else 0.0
+    for name, n in sizes.items():
+        if n > 2 and c and min(abs(c - n), abs(c - 1 / n)) < 1e-6 * c:  # a 2 is a square's more often
+            return Diagnosis("factor", f"{found.text}, and {n} is {name}")
+        if n > 1 and c and min(abs(c * c - n), abs(c * c - 1 / n)) < 1e-5 * c * c:
+            return Diagnosis("mean-sum", f"{found.text}; that is the root of {n} or 1/{n}, and {n} is {name}")
+    return found
+
+
 def _odd(text: str) -> bool:
     """A factor that no common mistake brings, as 1.0732: an operand may explain it better."""
     return text.rsplit(" ", 1)[-1].lstrip("-").replace(".", "").isdigit() and "." in text
@@ -110,13 +125,14 @@ def sizes_of(call: Call) -> dict[str, int]:
 
 def _by_operands(point: Point, i: int, T: Array, same: Callable[[Array, Array], bool]) -> Iterator[Diagnosis]:
     """The rule is right once it is given another operand in the place of one: it names the wrong one."""
-    for text, mutant in swapped_operands(point.call, i):
+    for text, mutant in (*swapped_operands(point.call, i), *_reversed_operands(point.call)):
         try:
             found = point.gradient(mutant)[i]
         except Exception:  # a rule may not take the other operand at all
             continue
         if same(found, T):
-            yield Diagnosis("transpose" if "transposed" in text else "wrong-operand", text)
+            kinds = {"transposed": "transpose", "reversed": "time-index"}
+            yield Diagnosis(next((k for word, k in kinds.items() if f"is {word} in" in text), "wrong-operand"), text)
 
 
 def _cancels(point: Point, i: int, T: Array, same: Callable[[Array, Array], bool]) -> Diagnosis | None:
@@ -286,6 +302,17 @@ def swapped_operands(call: Call, only: int | None = None) -> Iterator[tuple[str,
     for j, (name, shape) in enumerate(operands):
         if shape is not None and len(shape) > 1 and shape[-1] == shape[-2]:
             yield f"right once {name} is transposed in the rule", with_rules(prim, _reading(j, _turned(j)))
+
+
+def _reversed_operands(call: Call) -> Iterator[tuple[str, Primitive]]:
+    """The op with a rule that reads an operand from its end."""
+    prim = call.op
+    if isinstance(prim, Primitive) and not prim.variadic:
+        args, _ = call.filled(call.xs)
+        for j, (name, a) in enumerate(zip(prim.names, args, strict=False), 1):
+            if isinstance(a, np.ndarray) and a.ndim and a.shape[-1] > 1:
+                backwards = _reading(j, lambda operands, j=j: operands[j][..., ::-1])  # type: ignore[misc]
+                yield f"right once {name} is reversed in the rule", with_rules(prim, backwards)
 
 
 def _turned(j: int) -> Callable[[Sequence[Any]], Any]:
