@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 
 __all__ = ["page"]
 
-SCRIPTS = ("words.js", "layout.js", "graph.js", "arrays.js", "panels.js", "stepper.js", "search.js", "page.js")
+SCRIPTS = (
+    "words.js",
+    "layout.js",
+    "shapes.js",
+    "graph.js",
+    "arrays.js",
+    "panels.js",
+    "stepper.js",
+    "search.js",
+    "page.js",
+)
 MATH = 600_000  # letters of formulas as MathML in a page; in a larger one formulas are shown as code
 
 

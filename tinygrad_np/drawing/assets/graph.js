@@ -1,6 +1,7 @@
 // The graph on the page: drawn, moved, walked through with keys, and marked by what the stepper and the search say.
 
 const SPREAD = {min: 0.01, max: 3};
+const MARGIN = 400; // pixels around the view
 const FAR = 0.3; // below this scale text cannot be read and is left out
 
 class Graph {
@@ -19,6 +20,7 @@ class Graph {
     this.svg = byId("graph");
     this.world = byId("world");
     this.view = {x: 0, y: 0, k: 1};
+    this.texts = []; // what holds text, and where: out of view it is not set, for setting thousands takes time
     this.fitted = false; // the whole is shown, and nobody has moved it since
     this._listen();
   }
@@ -35,8 +37,8 @@ class Graph {
       const now = this._box(anchor) ?? {x: before.x, y: before.y};
       this.view.x += (before.x - now.x) * this.view.k;
       this.view.y += (before.y - now.y) * this.view.k;
-      this._move();
     }
+    this._move();
     return true;
   }
 
@@ -44,9 +46,15 @@ class Graph {
     const {laid} = this;
     this.boxes.clear();
     this.links.clear();
-    const groups = laid.groups.map((group) => this._group(group));
-    const links = laid.links.map((link) => this._link(link));
-    const boxes = [...laid.boxes.values()].map((box) => this._draw(box));
+    const groups = laid.groups.map(scopeShape);
+    const links = laid.links.map((link) => linkShape(link, this.model));
+    const boxes = [...laid.boxes.values()].map(boxShape);
+    laid.links.forEach((link, i) => link.edges.forEach((e) => this.links.set(e.id, links[i])));
+    boxes.forEach((made) => this.boxes.set(made.dataset.id, [...(this.boxes.get(made.dataset.id) ?? []), made]));
+    this.texts = [...laid.boxes.values()].map((box, i) => ({made: boxes[i], x: box.x, y: box.y, out: false}));
+    laid.links.forEach((link, i) => {
+      if (link.labelAt) this.texts.push({made: links[i], x: link.labelAt[0], y: link.labelAt[1], out: false});
+    });
     this.world.replaceChildren(
       svg("g", {class: "groups"}, ...groups),
       svg("g", {class: "links"}, ...links),
@@ -58,98 +66,6 @@ class Graph {
     );
     if (!laid.boxes.has(this.current)) this.current = null;
     this._stop(this.current ?? laid.boxes.keys().next().value);
-  }
-
-  _group({scope, x, y, width, height}) {
-    const title = svg("text", {x: x + 26, y: y + 19});
-    title.textContent = scopeTitle(scope);
-    const sign = svg("path", {class: "sign", d: `M${x + 12} ${y + 14.5}h8`});
-    const made = svg(
-      "g",
-      {class: `group ${scope.phase}`, "data-scope": scope.id},
-      svg("rect", {x, y, width, height, rx: 10}),
-      svg(
-        "g",
-        {class: "closer", role: "button", tabindex: 0, "aria-label": `Close scope ${plain(scope.path)}`},
-        svg("rect", {x: x + 5, y: y + 5, width: textWidth(title.textContent, "600 12px") + 30, height: 20, rx: 6}),
-        sign,
-        title,
-      ),
-    );
-    return made;
-  }
-
-  _link(link) {
-    const made = svg("g", {class: link.quiet ? "link quiet" : "link"}, svg("path", {d: link.path}));
-    if (link.labelAt) {
-      const [x, y] = link.labelAt;
-      const text = svg("text", {x, y: y + 4});
-      text.textContent = link.label;
-      made.append(text);
-    }
-    link.edges.forEach((e) => {
-      this.links.set(e.id, made);
-      if (e.to && this.model.nodes.get(e.to).phase === "backward") made.classList.add("in-backward");
-    });
-    return made;
-  }
-
-  _draw(box) {
-    const {node, scope, width: w, height: h} = box;
-    const kind = scope ? "closed" : node.kind;
-    const made = svg("g", {
-      class: `box ${kind} ${node?.phase ?? scope.phase} ${node?.result ? "result" : ""}`,
-      transform: `translate(${(box.x - w / 2).toFixed(1)} ${(box.y - h / 2).toFixed(1)})`,
-      role: "button",
-      tabindex: -1,
-      "data-key": box.key,
-      "data-id": node?.id ?? scope.id,
-      "aria-label": this._spoken(box),
-    });
-    if (scope) made.append(svg("path", {class: "under", d: outline("closed", w, h), transform: "translate(4 4)"}));
-    made.append(svg("path", {class: "shape", d: outline(kind, w, h)}));
-    if (node?.result)
-      made.append(svg("path", {class: "double", d: outline(kind, w - 6, h - 6), transform: "translate(3 3)"}));
-    const name = svg("tspan", {class: "name"});
-    name.textContent = box.title.name;
-    const rest = svg("tspan");
-    rest.textContent = box.title.rest;
-    const leaf = h === BOX.leaf;
-    const middle = scope ? w / 2 - 8 : w / 2;
-    const title = svg("text", {x: middle, y: leaf ? 15 : 17.5}, name, rest);
-    if (!node?.name && !scope && node?.op) name.classList.remove("name");
-    const below = svg("text", {class: "below", x: middle, y: leaf ? 27.5 : 31.5});
-    below.textContent = box.below;
-    made.append(title, below);
-    if (scope) made.append(svg("path", {class: "sign", d: `M${w - 16} ${h / 2}h8m-4 -4v8`}));
-    if (node?.verdict) {
-      const badge = svg("text", {class: "badge-sign", x: w - 3, y: 4.5});
-      badge.textContent = node.verdict.symbol;
-      made.append(
-        svg("circle", {class: `badge ${statusClass(node.verdict.status)}`, cx: w - 3, cy: 0.5, r: 8.5}),
-        badge,
-      );
-    }
-    const tip = svg("title");
-    tip.textContent = made.getAttribute("aria-label");
-    made.append(tip);
-    const id = node?.id ?? scope.id;
-    if (!this.boxes.has(id)) this.boxes.set(id, []);
-    this.boxes.get(id).push(made);
-    return made;
-  }
-
-  _spoken({node, scope, places}) {
-    if (scope) return `Scope ${plain(scope.path)}, closed, ${count(scope.ops, "op")}. Enter opens it.`;
-    const name = node.name === null ? node.label : node.name;
-    const said = [
-      `${cut(plain(name), 80)}${node.op ? `: ${cut(calls(node), 80)}` : `, ${node.kind}`}`,
-      typeOf(node),
-      node.result ? "result" : "",
-      places ? `drawn in ${places} places` : "",
-      node.verdict ? `${node.verdict.status}: ${plain(node.verdict.text)}` : "",
-    ];
-    return said.filter(Boolean).join(", ");
   }
 
   // ---- Marks ----
@@ -184,9 +100,28 @@ class Graph {
 
   _move() {
     const {x, y, k} = this.view;
+    const {clientWidth, clientHeight} = this.svg;
     this.world.setAttribute("transform", `translate(${x.toFixed(2)} ${y.toFixed(2)}) scale(${k.toFixed(4)})`);
     this.svg.classList.toggle("far", k < FAR);
     byId("scale").textContent = `${Math.round(100 * k)} %`;
+    const inside = (at, size) => at > -MARGIN && at < size + MARGIN;
+    for (const text of this.texts) {
+      const out = !(inside(x + text.x * k, clientWidth) && inside(y + text.y * k, clientHeight));
+      if (out !== text.out) text.made.classList.toggle("out", (text.out = out));
+    }
+  }
+
+  /** The whole graph, as paper takes it; or back to the screen. */
+  print(on) {
+    if (!this.laid) return;
+    if (!on) {
+      this.svg.removeAttribute("viewBox");
+      return this._move();
+    }
+    this.svg.classList.remove("far");
+    for (const text of this.texts) text.made.classList.toggle("out", (text.out = false));
+    this.svg.setAttribute("viewBox", `-4 -12 ${this.laid.width + 12} ${this.laid.height + 24}`);
+    this.world.removeAttribute("transform");
   }
 
   fit() {
@@ -367,28 +302,3 @@ class Graph {
     return best;
   }
 }
-
-/** A kind has its own outline as well as its colour, for those who do not see colours and for paper. */
-function outline(kind, w, h) {
-  const round = (r) => {
-    const turn = `A${r} ${r} 0 0 1 `;
-    return `M${r} 0H${w - r}${turn}${w} ${r}V${h - r}${turn}${w - r} ${h}H${r}${turn}0 ${h - r}V${r}${turn}${r} 0Z`;
-  };
-  if (kind === "parameter") return round(h / 2);
-  if (kind === "input") return `M9 0H${w - 9}L${w} ${h / 2}L${w - 9} ${h}H9L0 ${h / 2}Z`;
-  if (kind === "constant") return `M0 0H${w - 9}L${w} 9V${h}H0Z`;
-  return round(8);
-}
-
-const GOOD = new Set(["exact", "rounding", "ok"]);
-const BAD = new Set(["wrong", "shape"]);
-const statusClass = (status) =>
-  GOOD.has(status)
-    ? "good"
-    : BAD.has(status)
-      ? "bad"
-      : status === "inherited"
-        ? "passed"
-        : status === "forward"
-          ? "dim"
-          : "odd";

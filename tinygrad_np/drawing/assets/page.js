@@ -262,20 +262,17 @@ new ResizeObserver(() => {
 
 // ---- On paper: the whole graph, light ----
 
-addEventListener("beforeprint", () => {
-  if (!graph.laid) return;
-  document.documentElement.dataset.printing = "1";
-  recolour();
-  graph.svg.classList.remove("far");
-  graph.svg.setAttribute("viewBox", `-4 -12 ${graph.laid.width + 12} ${graph.laid.height + 24}`);
-  graph.world.removeAttribute("transform");
-});
-addEventListener("afterprint", () => {
-  delete document.documentElement.dataset.printing;
-  graph.svg.removeAttribute("viewBox");
-  graph._move();
-  recolour();
-});
+for (const [when, printing] of [
+  ["beforeprint", true],
+  ["afterprint", false],
+]) {
+  addEventListener(when, () => {
+    if (printing) document.documentElement.dataset.printing = "1";
+    else delete document.documentElement.dataset.printing;
+    graph.print(printing);
+    recolour();
+  });
+}
 
 // ---- Start ----
 
