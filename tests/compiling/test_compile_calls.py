@@ -358,3 +358,18 @@ def test_source_and_explanation() -> None:
     np.testing.assert_array_equal(w, problem()[0])  # looking runs nothing
     compiled(w, x, y)
     assert compiled.source() == source
+
+
+def test_views_go_the_short_way_too(monkeypatch: Any) -> None:
+    """Batches are slices of the data, and parameters may lie in one array."""
+    compiled = compile(descent, donate="w")
+    whole = np.zeros(20)
+    x, y = problem(12)[1:]
+    compiled(np.zeros(4), x[:6], y[:6])
+    monkeypatch.setattr(compiled, "_look", lambda *_: pytest.fail("looked at closely"))
+    compiled(np.zeros(4), x[6:], y[6:])
+    compiled(whole[4:8], x[6:], y[6:])
+    compiled(whole[4:8], x[6:], whole[9:15])
+    monkeypatch.undo()
+    with pytest.raises(CompileError, match="shares memory with y"):
+        compiled(whole[4:8], x[6:], whole[7:13])

@@ -132,16 +132,19 @@ class _Entry:
         self.lines.append(f"    x{i} = {name}")
 
     def apart(self) -> None:
-        """Donated arrays share no memory with others: sure for arrays that own theirs; else it is to be looked at."""
+        """Donated arrays share no memory with others: sure at once where all own theirs, else looked at closer."""
         arrays = self.arguments.of_kind(ARRAY)
         donated = [i for i in arrays if self.arguments.donated[i]]
         if not donated:
             return
-        conditions = [f"x{i}.base is None" for i in arrays]
+        own = " and ".join(f"x{i}.base is None" for i in arrays)
         kinds = {i: (self.arguments.leaves[i].shape, self.arguments.leaves[i].dtype) for i in arrays}
-        for i in donated:
-            conditions += [f"x{i} is not x{j}" for j in arrays if kinds[i] == kinds[j] and (j > i or j not in donated)]
-        self.miss_unless(" and ".join(conditions))
+        pairs = [(i, j) for i in donated for j in arrays if kinds[i] == kinds[j] and (j > i or j not in donated)]
+        others = [i for i in arrays if i not in donated]
+        first, second = ("".join(f"x{i}, " for i in some) for some in (donated, others))
+        self.miss_unless(f"{own} or {self.const(_apart)}(({first}), ({second}))")
+        if pairs:
+            self.miss_unless(" and ".join(f"x{i} is not x{j}" for i, j in pairs))
 
     def build(self, structure: Any, leaves: Iterator[Any], numbers: Iterator[int]) -> str:
         """The expression of the result."""
@@ -161,3 +164,23 @@ class _Entry:
             return f"({', '.join(items)}{',' if items else ''})"
         whole = ", ".join(items)
         return f"{self.const(kind)}({whole})" if hasattr(kind, "_fields") else f"{self.const(kind)}(({whole},))"
+
+
+def _apart(donated: tuple[np.ndarray, ...], others: tuple[np.ndarray, ...]) -> bool:
+    """Whether it is plain to see that no donated array shares memory with another argument."""
+    owners: dict[int, np.ndarray] = {}
+    for a in donated:
+        owner = a if a.base is None else a.base
+        if type(owner) is not np.ndarray or owner.base is not None or id(owner) in owners:
+            return _disjoint(donated, others)
+        owners[id(owner)] = owner
+    for a in others:
+        owner = a if a.base is None else a.base
+        if type(owner) is not np.ndarray or owner.base is not None or id(owner) in owners:
+            return _disjoint(donated, others)
+    return True
+
+
+def _disjoint(donated: tuple[np.ndarray, ...], others: tuple[np.ndarray, ...]) -> bool:
+    every = (*donated, *others)
+    return not any(np.may_share_memory(a, b) for i, a in enumerate(donated) for b in every[i + 1 :])

@@ -1,7 +1,12 @@
-"""What NumPy does faster in another form: sums as products with ones, and sums of products as one product."""
+"""What NumPy does faster in another form.
+
+Sums are products with ones, sums of products one product; a cotangent that is added at an index (of a slice that was
+read) is added there, and not made an array of zeros first.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +17,16 @@ from ..core.tape import Tape
 from ..ops.declare import OPS
 from ..passes.rewrite import made, rebuilt
 
-__all__ = ["in_numpy_forms"]
+__all__ = ["ADDED_AT", "in_numpy_forms"]
+
+
+def _added_at(a: Any, part: Any, *, index: Any) -> Any:
+    y = np.array(a)
+    y[index] += part
+    return y
+
+
+ADDED_AT = Primitive(_added_at, name="added_at")
 
 MATMUL = cast(Primitive, OPS["matmul"].call)
 RESHAPE = cast(Primitive, OPS["_reshape"].call)
@@ -37,8 +51,13 @@ def in_numpy_forms(tape: Tape) -> Tape:
             ones[n, dtype] = leaf(np.ones(n, dtype), name="ones")
         return ones[n, dtype]
 
+    readers = Counter(p for r in tape.records for p in r.inputs)
+    readers.update(tape.outputs)
+
     def change(r: Record, inputs: tuple[Any, ...]) -> Any:
         x = inputs[0] if inputs else None
+        if r.primitive.name == "add":  # type: ignore[union-attr]  # no leaf
+            return _added(r, inputs, readers)
         params = r.params or {}
         if r.primitive.name != "sum" or not isinstance(x, Record) or params.keys() - {"axis", "keepdims"}:  # type: ignore[union-attr]  # no leaf
             return None
@@ -56,6 +75,19 @@ def in_numpy_forms(tape: Tape) -> Tape:
         return None
 
     return rebuilt(tape, change)
+
+
+def _added(r: Record, inputs: tuple[Any, ...], readers: Counter[Record | None]) -> Any:
+    """A sum with something that is zero but at an index."""
+    for i in (1, 0):
+        old, part, other = r.inputs[i], inputs[i], inputs[1 - i]
+        if not isinstance(part, Record) or part.primitive is None or part.primitive.name != "scatter":
+            continue
+        like = isinstance(other, Record) and other.shape == r.shape and other.dtype == r.dtype == part.dtype
+        if like and readers[old] == 1 and len(part.inputs) == 1 and other is not part:
+            index = (part.params or {})["index"]
+            return [made(ADDED_AT, (other, part.inputs[0]), {"index": index}, r)]
+    return None
 
 
 def _whole(r: Record, x: Record, one: Any) -> Any:

@@ -15,6 +15,7 @@ from ..passes.rewrite import constants_of
 from ..passes.scales import with_scales_moved
 from .problem import CompileError
 from .recording import Recording
+from .straight import STRAIGHT
 from .writers import writer
 
 __all__ = ["Program", "program_of"]
@@ -61,15 +62,19 @@ def program_of(recording: Recording, donated: frozenset[int]) -> Program:
     tape = recording.tape
     recorded = len(tape)
     tape = optimised(tape)
-    tape = optimised(opened(tape, lambda r: writer(r) is not None))
+    tape = optimised(_opened(tape))
     tape = optimised(with_scales_moved(tape))
     if any(isinstance(v, Tape) for r in tape.records for v in (r.params or {}).values()):
-        tape = without_dead(simplified(opened(inlined(tape), lambda r: writer(r) is not None)))
+        tape = without_dead(simplified(_opened(inlined(tape))))
     _refuse_shapes(tape)
     quiet = recording.quiet or any(_is_silenced(r) for r in recording.tape.records)
     results = len(tape.outputs) - len(recording.updated)
     overwritten = _overwritten(tape, results, recording.updated, donated)
     return Program(tape, results, overwritten, constants_of(tape), recording.draws, quiet, recorded)
+
+
+def _opened(tape: Tape) -> Tape:
+    return opened(tape, lambda r: writer(r) is not None, STRAIGHT)
 
 
 def _is_silenced(r: Record) -> bool:

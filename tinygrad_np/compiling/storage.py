@@ -193,6 +193,8 @@ def _in_place(r: Record, p: Record) -> bool:
     name = r.primitive.name  # type: ignore[union-attr]  # no leaf
     if name == "where":
         return r.inputs[2] is p and r.inputs[0] is not p and r.inputs[1] is not p
+    if name == "added_at":
+        return r.inputs[0] is p and r.inputs[1] is not p
     return name not in ("astype", "copy")
 
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..core.record import Record
 from ..writing.helpers import function_of, parsed
-from ..writing.literals import numpy_name
+from ..writing.layout import text_of
+from ..writing.literals import literal, numpy_name
 
 __all__ = ["is_elementwise", "ufunc_of", "writer"]
 
@@ -129,11 +130,28 @@ def _concatenate(r: Record) -> Writer | None:
     return lambda _, xs, out: [f"np.concatenate(({', '.join(xs)},), {axis}, {out})"]
 
 
+def _scatter(r: Record) -> Writer | None:
+    if len(r.inputs) > 1:
+        return None
+    index = text_of(literal((r.params or {})["index"]))
+    return lambda _, xs, out: [f"{out}.fill(0)", f"{out}[{index}] = {xs[0]}"]
+
+
+def _added_at(r: Record) -> Writer:
+    index = text_of(literal((r.params or {})["index"]))
+
+    def write(_: Record, xs: Sequence[str], out: str) -> list[str]:
+        lines = [] if xs[0] == out else [f"np.copyto({out}, {xs[0]})"]
+        return [*lines, f"{out}[{index}] += {xs[1]}"]
+
+    return write
+
+
 def _broadcast(_: Record) -> Writer:
     return lambda _, xs, out: [f"np.copyto({out}, {xs[0]})"]
 
 
-ELEMENTWISE: dict[str, Any] = {"where": _where, "astype": _astype, "clip": _clip, "copy": _copy}
+ELEMENTWISE: dict[str, Any] = {"where": _where, "astype": _astype, "clip": _clip, "copy": _copy, "added_at": _added_at}
 WHOLE: dict[str, Any] = {
-    "matmul": _matmul, **dict.fromkeys(REDUCTIONS, _reduction), "concatenate": _concatenate,
+    "matmul": _matmul, **dict.fromkeys(REDUCTIONS, _reduction), "concatenate": _concatenate, "scatter": _scatter,
 }  # fmt: skip

@@ -1,4 +1,7 @@
-"""Checkpoints opened: the records of the function that is run again, in the place of the one that stands for them."""
+"""Checkpoints opened: the records of the function that is run again, in the place of the one that stands for them.
+
+The written source and the compiled step both use it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from typing import Any
 from ..core.primitive import alias
 from ..core.record import Record
 from ..core.tape import Tape
-from . import optimised
 from .rewrite import constants_of, made, rebuilt
 
 __all__ = ["inlined"]
@@ -16,8 +18,8 @@ __all__ = ["inlined"]
 def inlined(tape: Tape) -> Tape:
     """The tape with the first runs of checkpointed functions written out, their values short-lived.
 
-    The backward pass runs them a second time. That is on the tape as it is, and must not be merged with the first run:
-    use `without_repeats` before this pass, not after.
+    The backward pass runs them a second time. That is on the tape as it is, and `without_repeats` after this pass
+    would merge it with the first run: for reading that is right, for saving memory it is not.
 
     Examples
     --------
@@ -37,7 +39,7 @@ def inlined(tape: Tape) -> Tape:
         inner = (r.params or {}).get("tape")
         if not isinstance(inner, Tape):
             return None
-        inner = inlined(optimised(inner))
+        inner = inlined(inner)
         became: dict[Record, Any] = dict(zip(inner.inputs, inputs, strict=True))
         became |= {c: c for c in constants_of(inner)}
         new: list[Record] = []
