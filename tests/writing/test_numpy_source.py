@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import re
 import subprocess
 import sys
@@ -328,3 +330,62 @@ def test_a_function_needs_a_name(name: str) -> None:
 def test_an_unknown_argument_is_named() -> None:
     with pytest.raises(ValueError, match="no argument 'v'; it takes w1, b1"):
         write(net, *two_layer_problem(), wrt=["v"])
+
+
+# What cannot be written is handed in, or said
+
+
+def test_a_source_of_random_numbers_is_an_argument() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(tg.dropout(x, 0.5, rng=rng) ** 2)
+
+    rng = np.random.default_rng(3)
+    tape = readable(gradient_tape(f, np.ones((5, 4)), wrt=[0]))
+    source = to_numpy(tape)
+    assert "def step(x, rng):" in source
+    assert "rng: Generator, draws anew at each call" in source
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)
+    assert outside(tape) == {"rng": rng}
+    again = copy.deepcopy(rng)
+    for got, want in zip(namespace["step"](np.ones((5, 4)), again), tape(np.ones((5, 4))), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def _scaled(x: Any, *, by: Any) -> Any:
+    return by(x) * 2
+
+
+def _halved(x: Any) -> Any:
+    y = x / 2
+    return y
+
+
+@pytest.mark.parametrize("by", [np.sin, _halved, lambda v: v + 1, functools.partial(np.add, 2.0)])
+def test_a_parameter_may_be_a_function(by: Any) -> None:
+    op = tg.primitive(_scaled).defvjp(lambda g, _y, _x, by: 2 * g)
+    tape = readable(gradient_tape(lambda x: np.sum(op(x, by=by)), np.ones(3), wrt=[0]))
+    runs(tape, [np.array([1.0, 2.0, 3.0])])
+
+
+def test_a_lambda_is_an_op_like_any_other() -> None:
+    op = tg.primitive(lambda x: x * x + 1, name="op").defvjp(lambda g, _y, x: 2 * g * x)
+    assert "loss = (x * x + 1).sum()" in body(write(lambda x: np.sum(op(x)), np.ones(3), wrt=[0]))
+
+
+class _Scaler:
+    def by(self, x: Any) -> Any:
+        return x + 1
+
+
+def test_a_method_as_a_parameter_is_refused_by_name() -> None:
+    op = tg.primitive(_scaled).defvjp(lambda g, _y, _x, by: 2 * g)
+    with pytest.raises(WriteError, match=r"scaled .*bound method .* has no literal"):
+        write(lambda x: np.sum(op(x, by=_Scaler().by)), np.ones(3))
+
+
+def test_a_checkpoint_is_what_it_runs() -> None:
+    f = tg.checkpoint(lambda v: (np.sin(v) * np.exp(v), np.cos(v)))
+    xs = [np.array([0.5, 2.0])]
+    source = runs(readable(gradient_tape(lambda x: np.sum(f(x)[0] * f(x)[1]), *xs, wrt=[0])), xs)
+    assert "checkpoint" not in source

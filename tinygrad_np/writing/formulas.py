@@ -104,6 +104,7 @@ def _same(a: Any, b: Any) -> bool:
 
 def _short(value: Any) -> str:
     text = getattr(value, "__name__", None) or str(value)
+    text = re.sub("[<>]", "", text)
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 

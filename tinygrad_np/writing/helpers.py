@@ -12,6 +12,7 @@ import ast
 import builtins
 import copy
 import inspect
+import linecache
 import textwrap
 import types
 from functools import cache
@@ -36,6 +37,8 @@ def parsed(f: Any) -> ast.FunctionDef | None:
 def _source(f: Any) -> tuple[ast.FunctionDef, list[str]] | None:
     """The definition, and the lines that its positions refer to."""
     try:
+        if getattr(f, "__name__", "") == "<lambda>":
+            return _of_lambda(f)
         text = textwrap.dedent(inspect.getsource(f))
         tree = ast.parse(text)
     except (OSError, TypeError, SyntaxError):
@@ -47,6 +50,27 @@ def _source(f: Any) -> tuple[ast.FunctionDef, list[str]] | None:
     if ast.get_docstring(definition) is not None:
         definition.body = definition.body[1:]
     return definition, text.splitlines()
+
+
+def _of_lambda(f: Any) -> tuple[ast.FunctionDef, list[str]] | None:
+    """A lambda as a definition: the one that begins on its line and compiles to the same instructions."""
+    code = f.__code__
+    tree = ast.parse("".join(linecache.getlines(code.co_filename)))
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.Lambda) and n.lineno == code.co_firstlineno]
+    if len(found) > 1:
+        found = [n for n in found if _compiled(n) == (code.co_code, code.co_consts, code.co_names)]
+    texts = {ast.unparse(n.body): n for n in found}
+    if len(texts) != 1:
+        return None
+    ((body, node),) = texts.items()
+    text = f"def function({ast.unparse(node.args)}):\n    return {body}"
+    definition = ast.parse(text).body[0]
+    return (definition, text.splitlines()) if isinstance(definition, ast.FunctionDef) else None
+
+
+def _compiled(node: ast.Lambda) -> tuple[bytes, Any, Any]:
+    code = compile(ast.Expression(node), "", "eval").co_consts[0]
+    return code.co_code, code.co_consts, code.co_names
 
 
 def function_of(p: Primitive) -> Any:
@@ -67,6 +91,7 @@ class Helpers:
         self.constants: list[str] = []
         self.functions: list[str] = []
         self.imports: set[tuple[str, str]] = set()
+        self.arguments: list[tuple[str, Any]] = []  # what cannot be written and is handed in: generators
 
     def name(self, value: Any, wished: str) -> str:
         """What to write for ``value``; defined above if need be.
@@ -91,8 +116,16 @@ class Helpers:
             self._define(value, self.names[id(value)], wished)
         return self.names[id(value)]
 
+    def argument(self, value: Any, wished: str) -> str:
+        """The name of an argument that stands for ``value``."""
+        for name, given in self.arguments:
+            if given is value:
+                return name
+        self.arguments.append((self._fresh(wished), value))
+        return self.arguments[-1][0]
+
     def _fresh(self, wished: str) -> str:
-        name = wished = wished.strip("_") or "helper"
+        name = wished = wished.strip("_<>").replace("lambda", "function") or "helper"
         n = 1
         while name in self.taken:
             n += 1
@@ -113,7 +146,7 @@ class Helpers:
             return
         found = _source(value)
         if found is None:
-            raise WriteError(f"the source of {wished} is not at hand (defined in a lambda or typed at a prompt?)")
+            raise WriteError(f"the source of {wished} is not at hand (typed at a prompt, or among lambdas alike?)")
         self.functions.append(self._rewritten(value, name, *found))
 
     def _rewritten(self, f: types.FunctionType, name: str, definition: ast.FunctionDef, lines: list[str]) -> str:

@@ -14,7 +14,8 @@ NOUNS = {
     "add": "total", "sum": "total", "subtract": "difference", "negative": "opposite", "multiply": "product",
     "matmul": "product", "divide": "ratio", "power": "power", "where": "chosen", "getitem": "part", "gather": "part",
     "transpose": "turned", "reshape": "reshaped", "concatenate": "joined", "broadcast_to": "wide", "max": "largest",
-    "min": "smallest", "absolute": "size", "astype": "converted", "scatter": "scattered", "invert": "others",
+    "min": "smallest", "absolute": "size", "astype": "converted", "scatter": "scattered", "dropout_mask": "kept",
+    "invert": "others",
     **dict.fromkeys(("equal", "not_equal", "greater", "greater_equal", "less", "less_equal"), "mask"),
     **dict.fromkeys(("bitwise_and", "bitwise_or", "isnan", "isfinite", "isinf"), "mask"),
 }  # fmt: skip

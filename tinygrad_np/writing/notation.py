@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import types
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -76,7 +77,7 @@ def _called(r: Record, operands: Operands, params: dict[str, Any], helpers: Help
     if path is not None:
         keywords = [ast.keyword(k, _value(v, helpers)) for k, v in params.items()]
         return ast.Call(dotted(path), list(operands), keywords)
-    inline = _inlined(f, operands, params)
+    inline = _inlined(f, operands, params, helpers)
     if inline is not None:
         return inline
     name = helpers.name(f, r.primitive.name)  # type: ignore[union-attr]
@@ -85,11 +86,19 @@ def _called(r: Record, operands: Operands, params: dict[str, Any], helpers: Help
 
 
 def _value(value: Any, helpers: Helpers) -> ast.expr:
-    """A parameter: a literal, or a function that is written above."""
-    return dotted(helpers.name(value, value.__name__)) if isinstance(value, types.FunctionType) else literal(value)
+    """A parameter: a literal, a function that is written above, or a source of random numbers that is an argument."""
+    if isinstance(value, np.random.Generator | np.random.RandomState):
+        return dotted(helpers.argument(value, "rng"))
+    if isinstance(value, functools.partial):
+        helpers.imports.add(("", "functools"))
+        keywords = [ast.keyword(k, _value(v, helpers)) for k, v in value.keywords.items()]
+        return ast.Call(dotted("functools.partial"), [_value(v, helpers) for v in (value.func, *value.args)], keywords)
+    if isinstance(value, types.FunctionType):
+        return dotted(helpers.name(value, value.__name__))
+    return literal(value)
 
 
-def _inlined(f: Any, operands: Operands, params: dict[str, Any]) -> ast.expr | None:
+def _inlined(f: Any, operands: Operands, params: dict[str, Any], helpers: Helpers) -> ast.expr | None:
     """The one expression that ``f`` returns, with the operands in it; None if it is not of that kind."""
     found = _one_expression(f)
     if found is None:
@@ -104,8 +113,8 @@ def _inlined(f: Any, operands: Operands, params: dict[str, Any]) -> ast.expr | N
     elif rest:
         return None
     named = {*names, *(a.arg for a in arguments.kwonlyargs)}
-    known |= {k: literal(v) for k, v in params.items() if k in named}
-    options = [ast.keyword(k, literal(v)) for k, v in params.items() if k not in named]
+    known |= {k: _value(v, helpers) for k, v in params.items() if k in named}
+    options = [ast.keyword(k, _value(v, helpers)) for k, v in params.items() if k not in named]
     return _Fill(known, arguments.kwarg.arg if arguments.kwarg else None, options).visit(copy.deepcopy(body))  # type: ignore[no-any-return]
 
 

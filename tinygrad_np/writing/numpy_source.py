@@ -97,10 +97,10 @@ def to_numpy(tape: Tape, name: str = "step", *, comments: bool = True) -> str:
 
 
 def outside(tape: Tape) -> dict[str, Any]:
-    """The arrays that the source of this tape takes after its inputs: too large to be written out, by name."""
+    """What the source of this tape takes after its inputs, by name: arrays too large to be written, generators."""
     writer = _Writer(without_dead(tape), "step", False)
     writer.source()
-    return dict(writer.extra)
+    return dict([*writer.extra, *writer.helpers.arguments])
 
 
 class _Writer:
@@ -115,7 +115,7 @@ class _Writer:
         self.named, self.readers = self.statements.named, self.statements.readers
         self.buffers, self.inside = buffers(tape, self.readers, {*self.named, *tape.outputs})
         self.said = ""
-        self.extra: list[tuple[str, Any]] = []  # what is too large to be written, or random: arguments too
+        self.extra: list[tuple[str, Any]] = []  # what is too large to be written: arguments too
         self.expressions: dict[Record, ast.expr] = {}
         self._refuse()
 
@@ -134,7 +134,7 @@ class _Writer:
         self.names.update(zip(self.tape.inputs, arguments, strict=True))
         self._constants()
         body = self._body()
-        extra = [name for name, _ in self.extra]
+        extra = [name for name, _ in (*self.extra, *self.helpers.arguments)]
         signature = f"def {self.name}({', '.join([*arguments, *extra])}):"
         lines = wrapped(signature, "")
         lines += self._docstring(arguments) + body
@@ -274,6 +274,7 @@ class _Writer:
         records = dict(zip(arguments, self.tape.inputs, strict=True))
         rows = [f"{name}: {_kind(r)}" for name, r in records.items()]
         rows += [f"{name}: {a.dtype}{list(a.shape)}, from outside" for name, a in self.extra]
+        rows += [f"{name}: {type(g).__name__}, draws anew at each call" for name, g in self.helpers.arguments]
         results = [f"{text_of(self._operand(r))}: {_kind(r)}" for r in self.tape.outputs if r in self.names]
         gives = textwrap.wrap("Gives " + "; ".join(results) + ".", WIDTH - len(INDENT)) if results else []
         frozen = [f"{what} ({r.where})" for r, what in self.tape.reads]

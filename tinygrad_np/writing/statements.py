@@ -8,6 +8,7 @@ from itertools import zip_longest
 from ..core.record import Record
 from ..core.tape import Tape
 from ..passes import optimised, short_masks, without_dead
+from ..passes.inlined import inlined
 from ..passes.rewrite import op_of
 from .notation import appearances
 
@@ -19,7 +20,7 @@ SHORT = ("add", "subtract", "negative", "greater", "equal")
 
 def readable(tape: Tape) -> Tape:
     """The tape after the passes: what is left is what a person would write."""
-    return without_dead(short_masks(optimised(tape)))
+    return without_dead(short_masks(optimised(inlined(tape))))
 
 
 class Statements:
