@@ -102,7 +102,7 @@ def _of_a_size(found: Diagnosis, sizes: dict[str, int]) -> Diagnosis:
     for name, n in sizes.items():
         if n > 2 and c and min(abs(c - n), abs(c - 1 / n)) < 1e-6 * c:  # a 2 is a square's more often
             return Diagnosis("factor", f"{found.text}, and {n} is {name}")
-        if n > 1 and c and min(abs(c * c - n), abs(c * c - 1 / n)) < 1e-5 * c * c:
+        if "." in word and n > 1 and min(abs(c * c - n), abs(c * c - 1 / n)) < 1e-5 * c * c:
             return Diagnosis("mean-sum", f"{found.text}; that is the root of {n} or 1/{n}, and {n} is {name}")
     return found
 
