@@ -197,11 +197,11 @@ def stepped_wrongly(hand: Hand, a: Applied, state: State) -> Edit | None:
         return None
     for t in a.data[:1]:
         step = hand.statement(t.step)
-        above = [n for n in (*t.via, *_chain(t.atom)) if shape_of(n.value) == shape_of(T)]
+        above = [n for n in (*t.via, *_chain(t.atom)) if t.scatter or shape_of(n.value) == shape_of(T)]
         if step is None or len(a.data) > 1:
             return None
         outside = [n for n in above if n.name and hand.statement(n) is not step]
-        if not any(same(state.get(n), T) for n in outside):
+        if not any(same(_in_place(t, n, state), T) for n in outside):
             return None
         kind, why = scale_of(hand, None, q)
         if kind == "factor" and any(abs(abs(state.get(f)) - abs(q)) < 1e-9 * abs(q) for f, _ in t.factors):
@@ -218,6 +218,11 @@ def stepped_wrongly(hand: Hand, a: Applied, state: State) -> Edit | None:
             drop=((a, None, a.node.index),),
         )
     return None
+
+
+def _in_place(t: Term, n: Node, state: State) -> Any:
+    """A value where the update puts it."""
+    return Term(n, 1, (), t.scatter, t.step).value(state.get) if t.scatter else state.get(n)
 
 
 def _scattered(hand: Hand, a: Applied, T: Any, state: State) -> Edit | None:

@@ -78,7 +78,7 @@ def scale_of(hand: Hand, block: Block | None, q: float) -> tuple[str, str]:
         (n.name, n.value)
         for m in read
         for n in m.parents
-        if n.name and isinstance(n.value, float) and (_near(size, n.value) or _near(size, 1 / n.value))
+        if n.name and isinstance(n.value, float) and (n.value and (_near(size, n.value) or _near(size, 1 / n.value)))
     ]
     if fits and not constants and not simple:
         return "mean-sum", f"off by the factor {ratio(q)}; {fits[0][1]} is {fits[0][0]}"

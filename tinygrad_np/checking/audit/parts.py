@@ -15,10 +15,10 @@ from .penalty import is_penalty
 from .program import is_array
 from .replay import same
 from .scope import Block, Hand, by_place
-from .swaps import _by_name, _outside
+from .swaps import _by_name, _outside, is_mask
 from .update import op_of
 
-__all__ = ["centred", "derivatives", "parts_scaled", "penalties", "sums"]
+__all__ = ["centred", "derivatives", "factors_missing", "parts_scaled", "penalties", "sums"]
 
 
 def parts_scaled(hand: Hand, block: Block) -> Iterator[Edit]:
@@ -154,6 +154,34 @@ def sums(hand: Hand, block: Block) -> Iterator[Edit]:
                 yield Edit(kind, block.statement, why, overrides, "", rank - 4 * (name == own), n, block.target)
 
 
+def factors_missing(hand: Hand, block: Block) -> Iterator[Edit]:
+    """A part of the statement times an array at hand."""
+    for nodes in block.places.values():
+        n = nodes[0]
+        if not ndim(n) or not is_array(n):
+            continue
+        for name, b in hand.visible(n):
+            if not is_array(b) or shape_of(b.value) != shape_of(n.value) or b is n:
+                continue
+            find = _by_name(hand, name, b)
+            overrides: dict[int, Any] = {}
+            for m in nodes:
+                other = find(m)
+                if other is not None and shape_of(other.value) == shape_of(m.value):
+                    overrides[m.index] = _product(other)
+            kind = "mask" if is_mask(b) else "activation" if b.index in hand.iteration.forward else "wrong-operand"
+            why = f"the factor {name} is missing in {source_of(hand, n)}"
+            yield Edit(kind, block.statement, why, overrides, "", 38, n, block.target)
+
+
+def _product(other: Node) -> Callable[..., Any]:
+    def run(n: Node, get: Callable[[Node], Any]) -> Any:
+        assert n.function is not None
+        return n.function(*[get(x) for x in n.args], **{k: get(v) for k, v in (n.keywords or {}).items()}) * get(other)
+
+    return run
+
+
 def _plus(other: Node, sign: int) -> Callable[..., Any]:
     def run(n: Node, get: Callable[[Node], Any]) -> Any:
         assert n.function is not None
@@ -237,7 +265,7 @@ def derivatives(hand: Hand, block: Block, state: State) -> Iterator[Edit]:
 
 def _local_derivatives(hand: Hand, state: State) -> dict[tuple[int, ...], list[tuple[Node, Any]]]:
     """By shape: forward values, and their derivatives by what they were computed from, element by element."""
-    known = hand.derivatives.get(id(state.truth))
+    known: dict[tuple[int, ...], list[tuple[Node, Any]]] | None = hand.derivatives.get(id(state.truth))
     if known is not None:
         return known
     truth = state.truth.gradients

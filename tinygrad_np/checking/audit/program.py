@@ -185,7 +185,7 @@ class Program:
             if any(op_of(u) == "put" for u in us):
                 continue  # memory that parameters look into; they are looked at themselves
             parts = [n for t in terms if t not in based for n in (t.atom, *(f for f, _ in t.factors))]
-            if not any(n.index in depends[root] for n in parts):
+            if not any(n.index in depends[q] for n in parts for q in steps):
                 continue
             if all(t.factors for t in based) and self._serves(us[-1], root, taken):
                 continue  # a velocity

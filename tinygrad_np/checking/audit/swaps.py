@@ -14,7 +14,7 @@ from .replay import same
 from .scope import Block, Hand
 from .update import DIV, MUL, op_of, origin
 
-__all__ = ["operand_swaps"]
+__all__ = ["is_mask", "operand_swaps"]
 
 COMPARE = {"lt", "le", "gt", "ge", "eq", "ne", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal"}
 SELECTS = MUL | DIV | {"where", "set_item", "getitem", "logical_and", "invert", "astype"}
@@ -195,7 +195,7 @@ def _relation(hand: Hand, n: Node, a: Node, b: Node, name: str, how: str) -> tup
         return "wrong-operand", f"{was} was changed before it is used here", 45
     if how == "older":
         return "stale", f"{was} is used after its update; the gradient needs its value before", 12
-    if op_of(n) in COMPARE or (op_of(n) in SELECTS and (_is_mask(a) or _is_mask(b))):
+    if op_of(n) in COMPARE or (op_of(n) in SELECTS and (is_mask(a) or is_mask(b))):
         return "mask", f"the mask is taken from {was} and should be from {right}", 22
     if np.asarray(a.value).dtype.kind in "iu" and ndim_of(a.value) == 0:
         return "mean-sum", f"divided by {was}, and {right} is the count that belongs here", 26
@@ -215,7 +215,7 @@ def _is_step(hand: Hand, a: Node) -> bool:
     return a.index in steps or origin(a).index in steps
 
 
-def _is_mask(a: Node) -> bool:
+def is_mask(a: Node) -> bool:
     """Whether an array is zero in places and one number elsewhere."""
     v = a.value
     if not isinstance(v, np.ndarray) or not v.size or v.dtype.kind not in "bf":

@@ -14,7 +14,7 @@ from .gates import accumulated, decayed_twice, forward_edits, loop_cut_short, st
 from .injections import injections
 from .local import local_edits
 from .numbers import scalings, where_it_lives
-from .parts import centred, derivatives, parts_scaled, penalties, sums
+from .parts import centred, derivatives, factors_missing, parts_scaled, penalties, sums
 from .replay import CannotError, same
 from .report import Finding
 from .rewrite import Site
@@ -169,6 +169,7 @@ class Verdict:
             centred(self.hand, block),
             injections(self.hand, block, self.state),
             sums(self.hand, block),
+            factors_missing(self.hand, block),
             parts_scaled(self.hand, block),
         ):
             yield from _survivors(edits)
