@@ -93,7 +93,8 @@ def _added(r: Record, inputs: tuple[Any, ...], readers: Counter[Record | None]) 
 def _whole(r: Record, x: Record, one: Any) -> Any:
     """The sum of all elements; of a product of two arrays without that product."""
     name = x.primitive.name if x.primitive is not None else ""
-    pair: tuple[Any, ...] = x.inputs * 2 if name == "square" else x.inputs if name == "multiply" else ()
+    squared = name == "square" or (name == "power" and x.inputs[1] is None and x.values[1] == 2)
+    pair: tuple[Any, ...] = x.inputs[:1] * 2 if squared else x.inputs if name == "multiply" else ()
     if len(pair) == 2 and all(p is not None and p.shape == x.shape and p.dtype == x.dtype for p in pair):
         flat = {p: _flat(p, r) for p in pair}
         if all(map(_is_whole, pair)):
