@@ -94,12 +94,10 @@ function reportRows(report) {
     return report.lines.map((line) => ({
       nodes: line.nodes ?? [],
       class: `line.${statusClass(line.status)}${line.status === "wrong" ? ".found" : ""}`,
-      spoken:
-        `Line ${line.number}, ${line.status || "no verdict"}: ${plain(line.text).trim()}` +
-        (line.note ? `; computes ${plain(line.note)}` : ""),
       parts: [
         el("span.number", {}, String(line.number)),
-        el("span.sign", {title: line.status}, line.status ? sign(line.status) : ""),
+        el("span.sign", {title: line.status, "aria-hidden": "true"}, sign(line.status)),
+        line.status ? el("span.unseen", {}, `${line.status}:`) : null,
         el("code", {}, plain(line.text.replace(/\t/g, "    "))),
         line.note ? el("span.note", {}, plain(line.note)) : null,
       ].filter(Boolean),
@@ -108,12 +106,8 @@ function reportRows(report) {
   return report.rows.map((row) => ({
     nodes: row.nodes ?? [],
     class: `verdicts.${statusClass(row.verdict)}`,
-    spoken:
-      `${plain(row.name)}: ${row.verdict}` +
-      (row.max_abs ? `, largest difference ${num(row.max_abs)}` : "") +
-      `. ${plain(row.hint ?? "")}`,
     parts: [
-      el("span.sign", {}, sign(row.verdict)),
+      el("span.sign", {"aria-hidden": "true"}, sign(row.verdict)),
       el("b", {}, cut(plain(row.name))),
       el("span.verdict-word", {}, row.verdict),
       el("span.figure", {}, row.max_abs === null ? "" : `max |Δ| ${num(row.max_abs)}`),
@@ -132,7 +126,7 @@ function finding(f) {
     "li",
     {},
     el(
-      "h3",
+      "h2",
       {},
       line ? link(`line ${f.line}`, () => lists.report.go(doc.report.lines.indexOf(line))) : `line ${f.line}`,
       `: ${plain(f.kind)}`,

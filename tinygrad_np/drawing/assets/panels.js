@@ -15,7 +15,7 @@ class List {
     this.made = rows.map((row, i) =>
       el(
         `div.row${row.class ? `.${row.class}` : ""}`,
-        {id: `${place.id}-${i}`, role: "option", "aria-selected": "false", "aria-label": row.spoken ?? null},
+        {id: `${place.id}-${i}`, role: "option", "aria-selected": "false"},
         row.parts,
       ),
     );

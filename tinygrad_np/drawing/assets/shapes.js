@@ -71,11 +71,13 @@ function boxShape(box) {
 }
 
 function spokenBox({node, scope, places}) {
-  if (scope) return `Scope ${plain(scope.path)}, closed, ${count(scope.ops, "op")}. Enter opens it.`;
-  const name = node.name === null ? node.label : node.name;
+  if (scope)
+    return `${scopeTitle(scope)}, ${count(scope.ops, "op")}, closed: scope ${plain(scope.path)}. Enter opens it.`;
+  const name = cut(plain(node.name ?? node.label), 80);
   const said = [
-    `${cut(plain(name), 80)}${node.op ? `: ${cut(calls(node), 80)}` : `, ${node.kind}`}`,
+    node.op ? `${name}: ${cut(calls(node), 80)}` : name,
     typeOf(node),
+    node.op ? "" : node.kind,
     node.result ? "result" : "",
     places ? `drawn in ${places} places` : "",
     node.verdict ? `${node.verdict.status}: ${plain(node.verdict.text)}` : "",
@@ -95,15 +97,14 @@ function outline(kind, w, h) {
   return round(8);
 }
 
-const GOOD = new Set(["exact", "rounding", "ok"]);
-const BAD = new Set(["wrong", "shape"]);
-const statusClass = (status) =>
-  GOOD.has(status)
-    ? "good"
-    : BAD.has(status)
-      ? "bad"
-      : status === "inherited"
-        ? "passed"
-        : status === "forward"
-          ? "dim"
-          : "odd";
+const LOOKS = {
+  exact: "good",
+  rounding: "good",
+  ok: "good",
+  wrong: "bad",
+  shape: "bad",
+  inherited: "passed",
+  forward: "dim",
+  "": "dim",
+};
+const statusClass = (status) => LOOKS[status] ?? "odd";
