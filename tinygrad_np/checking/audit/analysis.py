@@ -38,14 +38,14 @@ def analysed(run: Recording, numeric: bool = False) -> AuditReport:
 
 
 def _verdict(run: Recording, program: Program, first: Evidence) -> Verdict:
-    """Of the first turn of the loop in which something is wrong; else of the first."""
+    """Of the turn of the loop in which most is wrong; of the first, if nothing is."""
     parts = run.rewriter.sites, run.recorder.loop_sites, run.recorder.shadow.items
-    for evidence in (first, *later(program, program.graph, first)):
-        if evidence.state.wrong:
-            verdict = Verdict(evidence, *parts)
-            verdict.find()
-            return verdict
-    return Verdict(first, *parts)
+    turns = [first, *later(program, program.graph, first)]
+    most = max(turns, key=lambda e: len(e.state.wrong))  # zeros at the start, or kinks, may hide some in the first
+    verdict = Verdict(most, *parts)
+    if most.state.wrong:
+        verdict.find()
+    return verdict
 
 
 def _text(run: Recording, n: object) -> str:

@@ -258,6 +258,8 @@ class Evidence:
     def _verdict(self, a: Applied, G: Any, T: Any, state: State, scale: float) -> str:
         if shape_of(G) != shape_of(T) and np.size(G) == np.size(T) and _broadcasts(G, T):
             G = state.given[a.node.index] = np.broadcast_to(G, shape_of(T))
+        if not np.all(np.isfinite(T)):
+            return "right"  # the run has diverged: nothing can be said
         if a.carried:
             return "wrong"
         if a.decay and same(G, T, scale) and self._penalised(a, state, scale):

@@ -161,14 +161,10 @@ def factors_missing(hand: Hand, block: Block) -> Iterator[Edit]:
         if not ndim(n) or not is_array(n):
             continue
         for name, b in hand.visible(n):
-            if not is_array(b) or shape_of(b.value) != shape_of(n.value) or b is n:
+            if not is_array(b) or not ndim(b) or b is n:
                 continue
             find = _by_name(hand, name, b)
-            overrides: dict[int, Any] = {}
-            for m in nodes:
-                other = find(m)
-                if other is not None and shape_of(other.value) == shape_of(m.value):
-                    overrides[m.index] = _product(other)
+            overrides = {m.index: _product(other) for m in nodes if (other := find(m)) is not None}
             kind = "mask" if is_mask(b) else "activation" if b.index in hand.iteration.forward else "wrong-operand"
             why = f"the factor {name} is missing in {source_of(hand, n)}"
             yield Edit(kind, block.statement, why, overrides, "", 38, n, block.target)

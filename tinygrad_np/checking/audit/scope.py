@@ -115,8 +115,10 @@ class Hand:
             return []
         common = set.intersection(*(self.ancestors(a) for a in wrong))
         fine: set[int] = set()
+        wanted = self.evidence.state.wanted
+        scale = max((float(np.max(np.abs(g), initial=0)) for g in wanted.values()), default=0.0)
         for a in right:
-            if np.any(np.asarray(self.evidence.state.wanted[a.node.index])):
+            if float(np.max(np.abs(wanted[a.node.index]), initial=0)) > 1e-9 * scale:  # a zero proves nothing
                 fine |= self.ancestors(a)
         blocks = self.blocks(common - fine)
         return self.ordered(blocks)
