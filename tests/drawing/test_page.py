@@ -216,7 +216,8 @@ def test_scopes_close_and_open_by_click_and_by_key(net: Net, show: Open) -> None
     page.locator(".closer[aria-label='Close scope hidden/affine']").click()
     page.wait_for_selector(".box.closed")
     assert page.locator(".group").count() == 1
-    assert page.locator(".box.closed").get_attribute("aria-label").startswith("affine, 1 op, closed: scope hidden/affine")
+    said = page.locator(".box.closed").get_attribute("aria-label")
+    assert said.startswith("affine, 1 op, closed: scope hidden/affine")
     assert "closed" in page.locator("#said").inner_text()
     page.keyboard.press("o")
     page.wait_for_selector(".box.closed", state="detached")
