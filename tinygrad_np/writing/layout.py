@@ -11,12 +11,13 @@ __all__ = ["WIDTH", "text_of", "wrapped"]
 WIDTH = 88
 SIMPLE = r"(?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*|\d+(?:\.\d*)?(?:e[+-]?\d+)?)"
 POWER = re.compile(rf"(?<![\w.\])])({SIMPLE}) \*\* (-?{SIMPLE})(?![\w.(\[])")
+EXPONENT = re.compile(r"(?<=\d)e\+(?=\d)")
 QUOTED = re.compile(r"'([^'\"\\]*)'")
 
 
 def text_of(node: ast.AST) -> str:
     """The source of an expression: double quotes, and no blanks around a power of simple operands."""
-    text = ast.unparse(ast.fix_missing_locations(node))
+    text = EXPONENT.sub("e", ast.unparse(ast.fix_missing_locations(node)))
     return POWER.sub(r"\1**\2", QUOTED.sub(r'"\1"', text))
 
 
@@ -32,19 +33,61 @@ def wrapped(line: str, indent: str, comment: str = "") -> list[str]:
 
 
 def _broken(line: str, indent: str) -> list[str]:
-    """The contents of the last pair of outermost brackets on lines of their own."""
-    pair = _outermost(line)
+    """A statement over several lines: its operators at the start of lines, or what its last brackets hold."""
+    target, value = _split(line)
+    terms, pairs = _terms(value), _pairs(value)
+    deeper = indent + "    "
+    fitting = [(a, b) for a, b in pairs if len(indent + target) + a < WIDTH]
+    if terms:  # of one operator with brackets behind, the last that there is room for
+        pair = fitting[-1] if len(terms) == 2 and fitting and value.endswith((")", "]")) else None
+    elif value.startswith("(") and fitting:
+        pair = fitting[-1]
+    else:
+        pair = max(pairs, key=lambda p: p[1] - p[0], default=None)
+    if terms and pair is None:
+        lines = [f"{indent}{target}("]
+        for term in [value] if len(deeper + value) <= WIDTH else terms:
+            lines += [deeper + term] if len(deeper + term) <= WIDTH else _broken(term, deeper)
+        return [*lines, f"{indent})"]
     if pair is None:
         return [indent + line]
-    start, stop = pair
+    start, stop = pair[0] + len(target), pair[1] + len(target)
     head, inner, tail = line[: start + 1], line[start + 1 : stop], line[stop:]
-    deeper = indent + "    "
     if len(deeper + inner) <= WIDTH:
         return [indent + head, deeper + inner, *_tail(indent + tail, indent)]
     lines = [indent + head]
     for part in _parts(inner):
         lines += _broken(part + ",", deeper) if len(deeper + part) >= WIDTH else [f"{deeper}{part},"]
     return [*lines, *_tail(indent + tail, indent)]
+
+
+def _split(line: str) -> tuple[str, str]:
+    """``h = x @ w`` at its sign."""
+    m = re.match(r"[\w.]+(?:\[[^=]*\])? \+?= |return (?!\()", line)
+    return (m[0], line[m.end() :]) if m is not None and not line.endswith(",") else ("", line)
+
+
+def _terms(value: str) -> list[str]:
+    """The operands of the operators that hold least, each but the first with its operator; none if there are none."""
+    if value.endswith(","):
+        return []
+    for signs in ((" + ", " - "), (" * ", " / ", " @ ")):
+        cuts = [i for i in _bare(value) if value.startswith(signs, i)]
+        if cuts:
+            ends = [*cuts, len(value)]
+            return [value[a:b].strip() for a, b in zip([0, *cuts], ends, strict=True)]
+    return []
+
+
+def _bare(value: str) -> Iterator[int]:
+    """Places that stand in no bracket."""
+    depth, after = 0, 0
+    for i, c, then in _brackets(value):
+        if depth == 0:
+            yield from range(after, i)
+        if c != ",":
+            depth, after = then, i + 1
+    yield from range(after, len(value))
 
 
 def _tail(line: str, indent: str) -> list[str]:
@@ -64,15 +107,15 @@ def _brackets(line: str) -> Iterator[tuple[int, str, int]]:
             yield i, c, depth
 
 
-def _outermost(line: str) -> tuple[int, int] | None:
-    """The longest pair of brackets that stands in no other."""
-    start, found = 0, None
+def _pairs(line: str) -> list[tuple[int, int]]:
+    """The pairs of brackets that stand in no other and hold something."""
+    start, found = 0, []
     for i, c, depth in _brackets(line):
         if c in "([{" and depth == 1:
             start = i
-        elif c in ")]}" and depth == 0 and (found is None or i - start > found[1] - found[0]):
-            found = (start, i)
-    return found if found is not None and found[1] - found[0] > 1 else None
+        elif c in ")]}" and depth == 0 and i > start + 1:
+            found.append((start, i))
+    return found
 
 
 def _parts(inner: str) -> list[str]:

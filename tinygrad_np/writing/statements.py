@@ -54,7 +54,9 @@ class Statements:
                     self.readers.setdefault(p, []).append(r)
                     self.uses[p] += counts[i]
         self.backward: set[Record] = set()
-        for r in tape.records:
+        first = tape.outputs[0]  # a gradient that leads to the value is part of the forward pass
+        start = tape.records.index(first) + 1 if len(tape.outputs) > 1 and first.primitive is not None else 0
+        for r in tape.records[start:]:
             is_cotangent = r.notes is not None and r.notes.primal is not None
             if is_cotangent or rule_of(r) is not None or not self.backward.isdisjoint(r.inputs):
                 self.backward.add(r)
