@@ -145,6 +145,10 @@ class Evidence:
                 data.append(t)
             else:
                 state.append(t)
+        if len(data) > 1 and state and len({origin(t.atom).index for t in data}) == 1:
+            # Nesterov's step: one gradient, in the velocity and once more. What it is scaled by is the optimiser's.
+            total = sum(t.coefficient(self.graph.value) for t in data)
+            data = [Term(data[0].atom, -1 if total < 0 else 1, (), data[0].scatter, data[0].step, data[0].via)]
         made = Applied(p, data, decay, state)
         made.based = based
         unfactored = [t for t in state if self._is_carried(t, data)]
