@@ -8,7 +8,8 @@ the start of the backward pass, and all multiplications of gradients with it go.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from ..core.primitive import Primitive
@@ -21,6 +22,8 @@ __all__ = ["with_scales_moved"]
 
 MULTIPLY = cast(Primitive, OPS["multiply"].call)
 LARGEST = {4: 1e6, 8: 1e100}  # beyond it, or below one over it, numbers of that many bytes might over- or underflow
+
+MOST = 8  # different numbers that are looked at, those of most multiplications
 
 
 def with_scales_moved(tape: Tape) -> Tape:
@@ -41,7 +44,11 @@ def with_scales_moved(tape: Tape) -> Tape:
     return %3
     """
     zeros = {r for r, a in constants_of(tape).items() if not a.any()}
-    for scale in dict.fromkeys(s for r in tape.records if (s := _scale(r)) is not None):
+    weights: Counter[Any] = Counter()
+    for r in tape.records:
+        if (scale := _scale(r)) is not None:
+            weights[scale] += r.size
+    for scale, _ in weights.most_common(MOST):
         moving = _Moving(tape, scale, zeros)
         if moving.saves() > 0:
             tape = moving.moved()
@@ -65,21 +72,40 @@ class _Moving:
     """One number, the values that are to be computed times it, and where it then has to be put in."""
 
     def __init__(self, tape: Tape, scale: Any, zeros: set[Record]) -> None:
-        self.tape, self.scale, self.zeros = tape, scale, zeros
+        self.tape, self.scale = tape, scale
         self.readers: dict[Record, list[Record]] = {}
         for r in tape.records:
             for p in dict.fromkeys(r.inputs):
                 if p is not None:
                     self.readers.setdefault(p, []).append(r)
         self.through: dict[Record, Sequence[Record]] = {}  # the operands that a record gets the number through
+        self.products = {r for r in tape.records if _scale(r) == scale and type(_scale(r)) is type(scale)}
         outputs = set(tape.outputs)
         self.scaled = {
             r for r in tape.records
-            if r not in outputs and r in self.readers and r.dtype is not None and not self.is_product(r)
+            if r not in outputs and r in self.readers and r.dtype is not None and r not in self.products
         }  # fmt: skip
-        self._settle(False)
+        self.ways = {r: _linear(r, zeros) for r in self.scaled}
+        self._settle(lambda r: [p for ps in self.ways[r] for p in ps])
         self._choose()
-        self._settle(True)
+        self._settle(self.through.__getitem__)
+
+    def _settle(self, needs: Callable[[Record], Sequence[Record]]) -> None:
+        """Drop what somebody reads as it is, with all that hangs on it: ``needs(r)`` pass the number on to ``r``."""
+        wrong = [
+            r for r in self.scaled
+            if not all(self.operand(c) is r if c in self.products else c in self.scaled and r in needs(c)
+                       for c in self.readers[r])
+        ]  # fmt: skip
+        while wrong:
+            r = wrong.pop()
+            if r not in self.scaled:
+                continue
+            self.scaled.remove(r)
+            wrong += needs(r)
+            for c in self.readers[r]:  # what has to be taken together with it
+                if c in self.through and r in self.through[c]:
+                    wrong += self.through[c]
 
     def _choose(self) -> None:
         """Which way each value gets the number: the one with the fewest multiplications, shared among its readers."""
@@ -87,33 +113,13 @@ class _Moving:
         for r in self.tape.records:
             if r not in self.scaled:
                 continue
-            ways = [ps for ps in _linear(r, self.zeros) if self.scaled.issuperset(ps)]
+            ways = [ps for ps in self.ways[r] if self.scaled.issuperset(ps)]
             costs = [sum(price[p] for p in ps) for ps in ways]
             here = 0 if self._joins(r) else self._cheapest(r).size
             best = min(range(len(ways)), key=costs.__getitem__, default=-1)
             use = best >= 0 and costs[best] <= here
             self.through[r] = ways[best] if use else ()
             price[r] = (costs[best] if use else here) / len(self.readers[r])
-
-    def _settle(self, chosen: bool) -> None:
-        """Drop values that somebody reads as they are, until there is none."""
-        while True:
-            wrong = {r for r in self.scaled if not all(self._takes(c, r, chosen) for c in self.readers[r])}
-            if not wrong:
-                return
-            self.scaled -= wrong
-
-    def _takes(self, c: Record, r: Record, chosen: bool) -> bool:
-        """Whether ``c`` reads of ``r`` the multiple alone."""
-        if self.is_product(c):
-            return self.operand(c) is r
-        if c not in self.scaled:
-            return False
-        ways = [self.through[c]] if chosen else _linear(c, self.zeros)
-        return any(r in ps for ps in ways) and (not chosen or self.scaled.issuperset(self.through[c]))
-
-    def is_product(self, r: Record) -> bool:
-        return _scale(r) is not None and _scale(r) == self.scale and type(_scale(r)) is type(self.scale)
 
     def operand(self, r: Record) -> Record:
         return next(p for p in r.inputs if p is not None and p is not self.scale)
@@ -124,12 +130,12 @@ class _Moving:
         return None if ps and self.scaled.issuperset(ps) else self._cheapest(r)
 
     def _cheapest(self, r: Record) -> Record:
-        alone = [ps[0] for ps in _linear(r, self.zeros) if len(ps) == 1 and ps[0].size < r.size]
+        alone = [ps[0] for ps in self.ways[r] if len(ps) == 1 and ps[0].size < r.size]
         return min(alone, key=lambda p: p.size, default=r)
 
     def saves(self) -> int:
         """How many multiplications fewer there are."""
-        gone = sum(r.size for r in self.tape.records if self.is_product(r) and self.operand(r) in self.scaled)
+        gone = sum(r.size for r in self.tape.records if r in self.products and self.operand(r) in self.scaled)
         new = [p for r in self.scaled if not self._joins(r) and (p := self.put(r)) is not None]
         return gone - sum(p.size for p in new)
 
@@ -139,7 +145,7 @@ class _Moving:
 
     def moved(self) -> Tape:
         def change(r: Record, inputs: tuple[Any, ...]) -> Any:
-            if self.is_product(r) and self.operand(r) in self.scaled:
+            if r in self.products and self.operand(r) in self.scaled:
                 return next(x for x in inputs if isinstance(x, Record) and x is not self.scale)
             if r not in self.scaled:
                 return None
