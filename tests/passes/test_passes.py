@@ -196,3 +196,65 @@ def test_a_gradient_tape_gives_value_and_gradients_at_other_values() -> None:
 def test_an_unused_argument_has_gradient_zero() -> None:
     tape = gradient_tape(lambda w, b: np.sum(w), np.ones(3), np.ones(2), wrt=(0, 1))
     np.testing.assert_array_equal(tape(np.ones(3), np.ones(2))[2], [0, 0])
+
+
+@pytest.mark.parametrize(
+    ("f", "left"),
+    [
+        (lambda x: np.pad(x, 0), []),
+        (lambda x: np.concatenate([x]), []),
+        (lambda x: x[:, 0:3], []),
+        (lambda x: x[:, ::-1], ["getitem"]),
+        (lambda x: np.pad(x, ((0, 0), (1, 0))), ["pad"]),
+        (lambda x: (x.T @ x).T, ["transpose", "matmul"]),
+        (lambda x: np.swapaxes(np.swapaxes(x[None], 1, 2) @ x[None], 1, 2), ["getitem", "transpose", "matmul"]),
+        (lambda x: (x @ x.T).T, ["transpose", "matmul"]),
+        (lambda x: (x[:, :2] @ x).T, ["getitem", "matmul", "transpose"]),
+    ],
+)
+def test_what_is_all_there_goes(f: Any, left: list[str]) -> None:
+    assert after(f, X) == left
+
+
+def test_a_transposed_product_that_is_read_elsewhere_stays() -> None:
+    def f(x: Any) -> Any:
+        y = x.T @ x[:, :2]
+        return y.T, y
+
+    tape = trace(f, X)
+    assert names(optimised(tape)).count("matmul") == 1
+
+
+@pytest.mark.parametrize("change", PASSES, ids=lambda p: p.__name__)
+def test_values_at_the_edge_stay(change: Any) -> None:
+    edge = np.array([np.nan, np.inf, -np.inf, -0.0, 1e-310, 5.0])
+    functions: list[Any] = [
+        lambda x: 2 * (1e308 * x), lambda x: 0.5 * (5e-324 * x), lambda x: x * 0, lambda x: 0 - x, lambda x: x - x,
+        lambda x: 0 * (1 / x), lambda x: np.where(x > 0, x, 0) * 1, lambda x: x**1 + x / 1,
+        lambda x: np.sum(np.broadcast_to(x, (0, 6)), axis=0), lambda x: np.sum(np.broadcast_to(x, (4, 6)), axis=0),
+        lambda x: x * np.full(6, np.inf), lambda x: x * np.full(6, np.nan), lambda x: np.negative(-x),
+        lambda x: x + x,
+    ]  # fmt: skip
+    for f in functions:
+        with np.errstate(all="ignore"):
+            tape = trace(f, edge)
+            short = change(tape)
+            short.check()
+            np.testing.assert_array_equal(short(edge), tape(edge))
+
+
+@pytest.mark.parametrize("change", PASSES, ids=lambda p: p.__name__)
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64, np.float16, np.float32, np.complex64])
+def test_every_dtype_stays(change: Any, dtype: Any) -> None:
+    x = np.array([[0, 1, 2], [3, 1, 0]]).astype(dtype)
+    functions: list[Any] = [
+        lambda x: x * 1, lambda x: x + 0, lambda x: x * True, lambda x: x / 1, lambda x: x + x, lambda x: x * x.T.T,
+        lambda x: np.sum(np.broadcast_to(x, (3, 2, 3)), axis=0), lambda x: x * np.ones(3, x.dtype),
+        lambda x: 4 * (2 * x), lambda x: x * np.full((2, 3), 2, np.int8), lambda x: abs(x) * np.float32(1),
+        lambda x: np.where(np.ones(3, bool), x, 0),
+    ]  # fmt: skip
+    for f in functions:
+        tape = trace(f, x)
+        short = change(tape)
+        short.check()
+        np.testing.assert_array_equal(short(x), tape(x), strict=True)

@@ -38,9 +38,9 @@ def folded(tape: Tape) -> Tape:
             return None
         with np.errstate(all="ignore"):
             y = np.asarray(r.primitive.forward(*xs, **(r.params or {})))  # type: ignore[union-attr]  # no leaf
-        same = frozen(y)
-        for x in inputs:
-            if x in known and frozen(known[x]) == same:
+        for x in inputs:  # by one, plus zero
+            v = known.get(x) if isinstance(x, Record) else None
+            if v is not None and (v.shape, v.dtype) == (y.shape, y.dtype) and v.tobytes() == y.tobytes():
                 return x
         constant = array_of(y, r)
         known[constant] = y

@@ -7,6 +7,7 @@ otherwise.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -60,9 +61,10 @@ def _for(*names: str) -> Callable[[Rule], Rule]:
 
 
 class _Values:
-    """Which inputs are one number throughout."""
+    """Which inputs are one number throughout, and how often each record is read."""
 
     def __init__(self, tape: Tape) -> None:
+        self.reads = Counter([*(p for r in tape.records for p in r.inputs if p is not None), *tape.outputs])
         self.arrays = constants_of(tape)
         self.found: dict[Record, Any] = {}
 
@@ -117,7 +119,8 @@ def _times_two_numbers(values: _Values, r: Record, inputs: Inputs) -> Any:
             continue
         operands = tuple(v if p is None else p for p, v in zip(b.inputs, b.values, strict=True))
         for c, x in (operands, operands[::-1]):
-            if not isinstance(c, Record) and same_kind(x, r) and np.log2(abs(a) or 3) % 1 == 0:
+            exact = np.log2(abs(a) or 3) % 1 == 0
+            if not isinstance(c, Record) and same_kind(x, r) and exact and _is_ordinary(a * c, r):
                 return [made(r.primitive, (a * c, x), r.params, r)]  # type: ignore[arg-type]  # no leaf
     return None
 
@@ -198,6 +201,31 @@ def _order(r: Record, x: Record) -> tuple[int, ...]:
     return tuple(range(n))[::-1] if axes is None else tuple(int(i) % n for i in axes)
 
 
+@_for("transpose")
+def _transposed_product(values: _Values, r: Record, inputs: Inputs) -> Any:
+    """(A^T B)^T = B^T A, where that leaves a transpose less; it may round otherwise."""
+    x = inputs[0]
+    if op_of(x) != "matmul" or values.reads[r.inputs[0]] > 1 or not _swaps(r, x):  # type: ignore[index]
+        return None
+    a, b = x.inputs
+    if not (a.ndim == b.ndim == x.ndim and any(op_of(p) == "transpose" and _swaps(p, p.inputs[0]) for p in (a, b))):
+        return None
+    new = []
+    for p in (b, a):
+        if op_of(p) == "transpose" and _swaps(p, p.inputs[0]):
+            new.append(p.inputs[0])
+        else:
+            shape = (*p.shape[:-2], p.shape[-1], p.shape[-2])
+            new.append(made(r.primitive, (p,), r.params, r, shape=shape, dtype=p.dtype, notes=None))  # type: ignore[arg-type]
+    turned = [p for p in new if p is not a and p is not b and p.seq < x.seq and op_of(p) == "transpose"]
+    return [*turned, made(x.primitive, new, x.params, r)]
+
+
+def _swaps(r: Record, x: Any) -> bool:
+    n = len(x.shape)
+    return n > 1 and _order(r, x) == (*range(n - 2), n - 1, n - 2)
+
+
 @_for("reshape")
 def _reshape(_: _Values, r: Record, inputs: Inputs) -> Any:
     x = inputs[0]
@@ -220,6 +248,17 @@ def _broadcast(_: _Values, r: Record, inputs: Inputs) -> Any:
     return None
 
 
+@_for("pad", "concatenate", "getitem", "scatter")
+def _all_of_it(_: _Values, r: Record, inputs: Inputs) -> Any:
+    """Nothing around it, nothing beside it, or every element in its place."""
+    x, params = inputs[0], r.params or {}
+    if len(inputs) > 1 or not same_kind(x, r):
+        return None
+    index = params.get("index", ())
+    slices = index if isinstance(index, tuple) else (index,)
+    return x if all(isinstance(i, slice) and i.step in (None, 1) for i in slices) else None
+
+
 @_for("sum")
 def _sum(_: _Values, r: Record, inputs: Inputs) -> Any:
     x = inputs[0]
@@ -236,7 +275,15 @@ def _sum(_: _Values, r: Record, inputs: Inputs) -> Any:
     if x.shape[lead:] != small.shape or small.dtype != r.dtype:
         return None
     times = int(np.prod(x.shape[:lead]))
+    if times == 0:
+        return None
     return [made(MULTIPLY, (small, times), None, r)]
+
+
+def _is_ordinary(number: Any, r: Record) -> bool:
+    """Whether a factor, itself a product of two, neither overflowed nor vanished in the dtype of ``r``."""
+    with np.errstate(all="ignore"):
+        return r.dtype.kind in "fc" and bool(np.isfinite(r.dtype.type(number)) and r.dtype.type(number))
 
 
 def _is_zero(number: Any) -> bool:
