@@ -83,6 +83,14 @@ def test_scopes_alike_but_for_a_number_are_drawn_once() -> None:
     assert "layer1 … layer4 × 4" in draw(layers, np.ones((2, 4)), *weights(4, 4, 4, 4, 4), depth=0).text
 
 
+def test_inputs_of_folded_scopes_lead_into_the_one_that_is_shown() -> None:
+    drawing = draw(lambda x, *ws: layers(x, *ws), np.ones((2, 4)), *[np.ones((4, 4))] * 3, depth=0)
+    assert joined(drawing) == {
+        ("x", "layer1", False), *((f"ws[{i}]", "layer1", False) for i in range(3)), ("layer1", "sum", False),
+    }  # fmt: skip
+    assert drawing.text.index("ws[2]") < drawing.text.index("layer1")
+
+
 def test_scopes_that_differ_are_not_folded() -> None:
     assert [n for _, n in boxes(draw(layers, np.ones((2, 3)), *weights(3, 4, 4, 5)))] == [1] * 6
 

@@ -160,7 +160,7 @@ def _bars(new: Any, found: Comparison) -> Any:
 
 def _errors(new: Any, found: Comparison, manual: Mapping[str, Any], auto: Mapping[str, Any]) -> Any:
     """A heat map of ``manual - auto`` for each row."""
-    across = min(3, len(found.rows))
+    across = 2 if len(found.rows) == 4 else min(3, len(found.rows))
     down = -(-len(found.rows) // across)
     by_hand, by_tape = named(manual), named(auto)
     figure = new(figsize=(4.2 * across, 3.2 * down), layout="constrained")

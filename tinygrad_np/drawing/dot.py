@@ -184,7 +184,8 @@ class _Dot:
         yield f"\t\tnode{_list({'fontsize': '10', 'fontcolor': MUTED, 'height': '0.25', 'margin': '0.1,0.03'})}"
         for key, says, look in entries:
             yield f"\t\t{key}{_list({'label': says, 'tooltip': 'legend'} | look)}"
-        rows = [entries[i : i + ROW] for i in range(0, len(entries), ROW)]
+        row = -(-len(entries) // -(-len(entries) // ROW))  # rows of equal length
+        rows = [entries[i : i + row] for i in range(0, len(entries), row)]
         for above, below in pairwise(rows):
             for (upper, *_), (lower, *_) in zip(above, below, strict=False):
                 yield f"\t\t{upper} -> {lower}{_list({'style': 'invis'})}"

@@ -158,7 +158,7 @@ def _numbers(value: Any, before: str) -> list[str]:
         rows = array.reshape(-1, columns)
         filled = ("".join(f'<td align="right">{_small(_number(x.item()))}</td>' for x in row) for row in rows)
         cells = "".join(f"<tr>{line}</tr>" for line in filled)
-        table = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>'
+        table = f'<table border="0" cellborder="0" cellspacing="3" cellpadding="0">{cells}</table>'
         return [_small(before.strip()), table] if before else [table]
     found = summary(array, Detail(0, 16, 0))
     said = "  ".join(

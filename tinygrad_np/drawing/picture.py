@@ -167,24 +167,25 @@ def _ways(graph: Graph, nodes: dict[str, Shown], places: dict[str, str], folds: 
         tail, head = (tail if tail in nodes else "elided"), (head if head in nodes else "elided")
         left, right = stand(edge.tail), stand(edge.head)
         # From one turn of a folded repeat to the next the edge leads back: it is drawn, but orders nothing.
-        again = bool(folds) and row[left] >= row[right]
+        again = bool(folds) and graph.nodes[left].kind not in LEAVES and row[left] >= row[right]
         if tail == head and (not again or tail == "elided" or nodes[tail].closed is not None):
             continue
         way = ways.setdefault((tail, head), Way(tail, head, [], again=again))
         if not way.edges or (left, right) == (edge.tail, edge.head):  # of a folded copy the like is there already
             way.edges.append(edge)
     for way in ways.values():
-        closed = nodes[way.head].closed is not None or nodes[way.tail].closed is not None
-        known = "elided" not in (way.tail, way.head) and not closed
-        way.label = "next" if way.again else "" if closed else _label(way.edges, known)
+        shut = nodes[way.tail].closed is not None
+        closed = nodes[way.head].closed is not None or (shut and len(way.edges) > 1)
+        known = "elided" not in (way.tail, way.head)
+        way.label = "next" if way.again else "" if closed else _label(way.edges, known, outputs=not shut)
     return list(ways.values())
 
 
-def _label(edges: list[Edge], known: bool) -> str:
+def _label(edges: list[Edge], known: bool, outputs: bool) -> str:
     """Which output goes to which argument, where it matters; of what is left out, how many."""
     labels = []
     for edge in edges if known else ():
-        output = "" if edge.output is None else f"output {edge.output}"
+        output = f"output {edge.output}" if outputs and edge.output is not None else ""
         labels.append(" → ".join(filter(None, (output, edge.label))))
     if len(edges) == 1:
         return "".join(labels)

@@ -43,9 +43,8 @@ def text_of(picture: Picture, sheet: Sheet, has: tuple[str, ...] = ()) -> str:
             reads.setdefault(way.head, []).append(way.tail)
     rows: list[tuple[str, str, str]] = []  # lines, what stands there, its scope
     lanes: list[str | None] = []
-    for key, shown in picture.nodes.items():
-        if key.startswith("grad_"):
-            continue
+    for key in _order(picture, reads):
+        shown = picture.nodes[key]
         tails = [tail for tail in reads.get(key, []) if tail in lanes]
         ends = []
         for tail in tails:
@@ -73,6 +72,17 @@ def text_of(picture: Picture, sheet: Sheet, has: tuple[str, ...] = ()) -> str:
         while lanes and lanes[-1] is None:
             lanes.pop()
     return "\n".join(_aligned(rows, picture))
+
+
+def _order(picture: Picture, reads: dict[str, list[str]]) -> list[str]:
+    """Each node after what it reads: a closed scope stands where its first op did, before leaves that others read."""
+    order: dict[str, None] = {}
+    for key, shown in picture.nodes.items():
+        if shown.kind not in LEAVES and not key.startswith("grad_"):
+            order |= dict.fromkeys(tail for tail in reads.get(key, []) if picture.nodes[tail].kind in LEAVES)
+            order[key] = None
+    rest = (key for key, shown in picture.nodes.items() if shown.kind in LEAVES)
+    return list(order | dict.fromkeys(rest))
 
 
 def _join(lanes: list[str | None], sources: list[int], ends: list[int], place: int) -> str:
