@@ -14,7 +14,15 @@ from tinygrad_np.stubs import stubs
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PAGES = ["README.md", "docs/compile.md", "docs/models.md", "docs/new-ops.md", "docs/training.md", "docs/writing.md"]
+PAGES = [
+    "README.md",
+    "docs/compile.md",
+    "docs/drawing.md",
+    "docs/models.md",
+    "docs/new-ops.md",
+    "docs/training.md",
+    "docs/writing.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
