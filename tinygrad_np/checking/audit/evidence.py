@@ -164,7 +164,12 @@ class Evidence:
                     return True
                 return n.index in self.influenced and not clipping and not self._is_running(n, replaced)
 
-            made.rates = list(rates(factors_of(data, is_gradients)))
+            factors = factors_of(data, is_gradients)
+            made.rates = list(rates(factors))
+            norms = self.influenced - self.iteration.forward
+            if any(f.index in norms for f, _ in factors) and tuple(factors) in made.rates:
+                # Clipped by a norm: that scale belongs to the step, whether the gradient is right or not.
+                made.rates.sort(key=lambda r: r != tuple(factors))
             made.rate = made.rates[0]
         return made
 
@@ -199,13 +204,12 @@ class Evidence:
                 continue
             seen.add(m.index)
             if m.function is None or op_of(m) in ("shape", "size", "len", "ndim"):
-                if isinstance(m.value, float) and not m.value.is_integer():
-                    return False
-                if isinstance(m.value, float) and m.name:
+                fraction = isinstance(m.value, float | np.floating)
+                if fraction and (m.name or not float(m.value).is_integer()):
                     return False
                 if isinstance(m.value, np.ndarray) and m.function is None and m.value.dtype.kind == "f":
                     return False
-                counts = counts or not isinstance(m.value, float)
+                counts = counts or not fraction
                 continue
             todo.extend(m.parents)
         return counts
