@@ -235,6 +235,19 @@ def test_scopes_close_and_open_by_click_and_by_key(net: Net, show: Open) -> None
     assert page.locator("#world .box").count() == 11
 
 
+def test_scopes_may_be_closed_and_opened_in_a_hurry(net: Net, show: Open) -> None:
+    page = show(net.drawing())
+    page.evaluate("() => { for (const id of ['close', 'open', 'close', 'open']) document.getElementById(id).click(); }")
+    page.wait_for_selector("html[data-state=ready]")
+    assert page.locator("#world .box").count() == 11
+    assert page.locator(".group").count() == 2
+    assert page.locator("#layout-note").inner_text() == ""
+    inner, outer = (page.locator(".group").nth(i).locator("> rect").bounding_box() for i in (1, 0))
+    inside = page.locator(".box[data-id='op1']").bounding_box()
+    assert outer["x"] <= inner["x"] <= inside["x"]
+    assert inside["y"] + inside["height"] <= inner["y"] + inner["height"] <= outer["y"] + outer["height"]
+
+
 def test_the_stepper_walks_forward_by_button(net: Net, show: Open) -> None:
     page = show(net.drawing())
     tape = net.error.tape()

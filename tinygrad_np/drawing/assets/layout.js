@@ -141,22 +141,31 @@ function dotOf(model, {boxes, links}, direction) {
 }
 
 let worker = null;
+let asked = 0;
 
 /** What Graphviz makes of DOT text, as its JSON. */
 function graphviz(dot) {
   const engine = document.getElementById("engine").textContent;
   const answer = `
     let ready = null;
-    onmessage = async ({data}) => {
-      try { postMessage({layout: (await (ready ??= Graphviz.load())).layout(data, "json0", "dot")}); }
-      catch (error) { postMessage({error: String(error)}); }
+    onmessage = async ({data: {id, dot}}) => {
+      try { postMessage({id, layout: (await (ready ??= Graphviz.load())).layout(dot, "json0", "dot")}); }
+      catch (error) { postMessage({id, error: String(error)}); }
     };`;
   return new Promise((resolve, reject) => {
+    const id = ++asked; // another layout may be asked for before this one is there
     const fail = (why) => {
       clearTimeout(late);
-      worker?.terminate();
+      worker?.terminate(); // after an error its memory may be in disorder
       worker = null;
       reject(new Error(why));
+    };
+    const hear = ({data}) => {
+      if (data.id !== id) return;
+      if (data.error) return fail(data.error);
+      clearTimeout(late);
+      worker.removeEventListener("message", hear);
+      resolve(JSON.parse(data.layout));
     };
     const late = setTimeout(fail, PATIENCE, `no layout after ${PATIENCE / 1000} s`);
     try {
@@ -164,13 +173,9 @@ function graphviz(dot) {
     } catch (error) {
       return fail(String(error));
     }
+    worker.addEventListener("message", hear);
     worker.onerror = (event) => fail(event.message);
-    worker.onmessage = ({data}) => {
-      if (data.error) return fail(data.error);
-      clearTimeout(late);
-      resolve(JSON.parse(data.layout));
-    };
-    worker.postMessage(dot);
+    worker.postMessage({id, dot});
   });
 }
 

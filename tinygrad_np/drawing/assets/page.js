@@ -270,7 +270,7 @@ for (const [when, printing] of [
 
 // ---- Start ----
 
-document.title = `${plain(doc.title)} · computation graph`;
+document.title = `${cut(plain(doc.title), 80)} · computation graph`;
 byId("title").textContent = cut(plain(doc.title), 60);
 byId("counts").textContent = [
   count(doc.counts.ops, "op"),
