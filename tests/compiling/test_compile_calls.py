@@ -115,6 +115,12 @@ def test_static_arguments() -> None:
     assert seen == [1, 2, 3, 4, 4, 5, 6, 7]
 
 
+def test_a_static_container() -> None:
+    compiled = compile(lambda x, sizes, k: x.reshape(sizes) * k, static="sizes")
+    for sizes in ((2, 3), (3, 2), (6,)):
+        np.testing.assert_array_equal(compiled(np.arange(6.0), sizes, k=2.0), 2 * np.arange(6.0).reshape(sizes))
+
+
 def test_as_a_decorator_and_as_a_method() -> None:
     class Net:
         scale = 3.0
@@ -373,3 +379,19 @@ def test_views_go_the_short_way_too(monkeypatch: Any) -> None:
     monkeypatch.undo()
     with pytest.raises(CompileError, match="shares memory with y"):
         compiled(whole[4:8], x[6:], whole[7:13])
+
+
+def test_a_number_that_changes_again_and_again_is_told_of() -> None:
+    compiled = compile(lambda x, rate, n: x * rate + n)
+    x = np.ones(2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for i in range(7):
+            compiled(x, i / 10, 1)
+            compiled(x, np.asarray(i / 10), 1)
+            compiled(x, 0.0, i % 3)
+    with pytest.warns(RuntimeWarning, match="has been recorded for 8 values of rate.*np.asarray"):
+        compiled(x, 0.7, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compiled(x, 0.8, 1)  # once

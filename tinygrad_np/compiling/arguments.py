@@ -128,6 +128,16 @@ class Arguments(NamedTuple):
                 kwargs[place] = value
         return args, kwargs
 
+    def holds(self, args: Sequence[Any], kwargs: dict[str, Any], leaves: Sequence[Any]) -> bool:
+        """Whether these arguments are still put together of these leaves, in containers like those of the call."""
+        rest = iter(leaves)
+        for place, structure in self.tops:
+            value = args[place] if isinstance(place, int) else kwargs[place]
+            found, now = ([value], LEAF) if structure == LEAF else flatten(value)
+            if now != structure or any(x is not next(rest) for x in found):
+                return False
+        return True
+
     def of_kind(self, kind: str) -> list[int]:
         return [i for i, k in enumerate(self.kinds) if k == kind]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
 from types import MethodType
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple, overload
 from ..core.modes import current
 from ..core.tensor import Tensor
 from ..transforms.tree import flatten
-from .arguments import ARRAY, GENERATOR, Arguments, Parameters
+from .arguments import ARRAY, GENERATOR, NUMBER, Arguments, Parameters
 from .backends import BACKENDS, build
 from .entry import MISS, entry
 from .explain import explanation
@@ -24,6 +25,7 @@ from .recording import record
 
 __all__ = ["CacheInfo", "Compiled", "compile"]
 
+MANY_NUMBERS = 8
 Names = str | int | Sequence[str | int]
 
 
@@ -54,6 +56,7 @@ class Compiled:
         self.parameters = Parameters(f, static, donate)
         self._made: dict[Any, Made] = {}
         self._lock = threading.RLock()
+        self._numbers: list[dict[str, str]] = []  # plain numbers of each recording
         self._enter: Callable[..., Any] = _nothing  # of the signature that was called last
         update_wrapper(self, f, updated=())
 
@@ -80,7 +83,23 @@ class Compiled:
             with self._lock:
                 if arguments.key not in self._made:
                     self._made[arguments.key] = self._make(arguments)
+                    self._count(arguments)
         return self._made[arguments.key]
+
+    def _count(self, arguments: Arguments) -> None:
+        """Say so if it is recorded again and again for another plain number."""
+        numbers = {arguments.paths[i]: repr(arguments.leaves[i]) for i in arguments.of_kind(NUMBER)}
+        self._numbers.append(numbers)
+        for name in numbers:
+            others = {k: v for k, v in numbers.items() if k != name}
+            alike = {d[name] for d in self._numbers if name in d and all(d.get(k) == v for k, v in others.items())}
+            if len(alike) == MANY_NUMBERS:
+                warnings.warn(
+                    f"{self.parameters.name} has been recorded for {MANY_NUMBERS} values of {name}, and takes long over"
+                    " each: what changes from call to call is given as an array, np.asarray(value, dtype)",
+                    RuntimeWarning,
+                    stacklevel=5,
+                )
 
     def _make(self, arguments: Arguments) -> Made:
         began = time.perf_counter()
@@ -93,8 +112,7 @@ class Compiled:
                 leaves[i] = t
             positional, keywords = arguments.rebuilt(leaves)
             result = self.f(*positional, **keywords)
-            after = flatten([positional, list(keywords.values())])[0]
-            if len(after) != len(leaves) or any(a is not b for a, b in zip(after, leaves, strict=True)):
+            if not arguments.holds(positional, keywords, leaves):
                 raise CompileError(
                     f"{name} changes what is in a container that it was given: a compiled step cannot; build a new one"
                     " and return it"
