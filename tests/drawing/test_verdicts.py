@@ -87,6 +87,14 @@ def test_an_audit_colours_the_nodes_and_comes_with_its_listing() -> None:
     assert report["findings"][0]["suggestion"] == "g_w2 = h.T @ g"
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_verdicts_the_gravest_is_shown(order: int) -> None:
+    error, _ = net()
+    lines = [Line(1, "g_h = a", "ok", "d error / d h"), Line(2, "g_h = b", "wrong", "d error / d h")]
+    report = AuditReport("train", "net.py", "error", tuple(lines[::order]))
+    assert statuses(draw(error, compare=report)) == {"h": "wrong"}
+
+
 def test_what_is_no_report_is_refused() -> None:
     with pytest.raises(TypeError, match="a Comparison or an AuditReport; got dict"):
         draw(net()[0], compare={"w1": "wrong"})
