@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 
+from .program import is_array
 from .recording import Recording
+from .replay import same
 from .report import Line
 from .scope import Block
 from .verdict import Verdict
@@ -62,12 +64,7 @@ def _note(block: Block, verdict: Verdict, loss: str) -> str:
             value = state.get(n)
             for f in verdict.hand.iteration.path:
                 g = state.truth.gradients.get(f.index)
-                if (
-                    f.name
-                    and g is not None
-                    and getattr(g, "shape", None) == getattr(value, "shape", ())
-                    and ((abs(g - value) <= 1e-7 * abs(g).max(initial=0)).all())
-                ):
+                if f.name and g is not None and is_array(n) and same(value, g):
                     return f"d {loss} / d {f.name}"
     return ""
 

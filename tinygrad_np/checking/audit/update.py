@@ -188,6 +188,8 @@ def _terms(
     elif name in DIV and len(args) == 2 and _is_scalar(args[1]):
         s, fs = _unfolded(args[1], -1)
         yield from _terms(args[0], sign * s, (*factors, *fs), scatter, roots, step, deeper, via)
+    elif (name == "set_item" and _is_whole(n)) or (name == "copyto" and len(n.parents) == 2):
+        yield from _terms(args[-1], sign, factors, scatter, roots, step, deeper, via)
     elif name in ("set_item", "put") and len(args) == 3 and _is_change(n):
         yield from _terms(args[0], sign, factors, scatter, roots, step, deeper, via)
         change = args[2]
@@ -217,6 +219,17 @@ def _rate_like(n: Node) -> bool:
 def _fits(n: Node, args: tuple[Node, ...]) -> bool:
     """Whether both summands have the shape of the sum, or broadcast to it."""
     return all(ndim_of(a.value) <= ndim_of(n.value) for a in args)
+
+
+def _is_whole(n: Node) -> bool:
+    """Whether all elements are replaced, by as many."""
+    index = n.args[1].value
+    every = all(i is Ellipsis or (isinstance(i, slice) and i == slice(None)) for i in _parts(index))
+    return every and shape_of(n.args[2].value) == shape_of(n.value)
+
+
+def _parts(index: Any) -> tuple[Any, ...]:
+    return index if isinstance(index, tuple) else (index,)
 
 
 def _is_change(n: Node) -> bool:
