@@ -210,3 +210,45 @@ def test_the_page_of_the_docs_is_up_to_date() -> None:
 def test_an_unknown_section_is_named() -> None:
     with pytest.raises(KeyError, match="there are Shapes, Forward pass"):
         two_layer_derivation()["Proof"]
+
+
+def test_a_sum_in_a_rule_is_no_broadcast() -> None:
+    def f(z: Any, b: Any) -> Any:
+        p = tg.softmax(z + b)
+        return np.sum(p * p)
+
+    notes = {
+        item.tex.split(" =")[0]: item.note
+        for item in derive(f, np.ones((2, 3)), np.ones(3), wrt=[0, 1])["The chain"].items
+    }
+    assert not any("It was broadcast" in note for note in notes.values())
+    assert sum("It was added to every row" in note for note in notes.values()) == 1
+
+
+def test_a_gradient_inside_is_part_of_the_forward_pass() -> None:
+    def f(x: Any) -> Any:
+        g = tg.grad(lambda v: np.sum(np.sin(v) * v))(x)
+        return np.sum(g**2)
+
+    found = derive(f, np.ones(3), wrt=[0])
+    assert formulas(found, "Forward pass")[-1].startswith(r"\mathrm{loss} = \sum")
+    assert all(i.tex.startswith(("t_", r"\frac{\partial \mathrm{loss}}")) for i in found["The chain"].items)
+
+
+def test_a_value_that_is_read_in_many_places_has_one_derivative() -> None:
+    def f(x: Any, w: Any) -> Any:
+        y = x * 1
+        return np.sum(np.tanh(x @ w) @ y)
+
+    texts = formulas(derive(f, np.ones((2, 2)), np.ones((2, 2)), wrt=[0]), "The chain")
+    assert sum(t.startswith(by(r"\mathrm{loss}", "x") + " =") for t in texts) == 1
+
+
+def test_numbers_and_small_constants_are_spelled_out() -> None:
+    def f(x: Any) -> Any:
+        return np.sum(x * np.array([1.5, -2.0]) + x * (2 - 3j) + x * 1j).real
+
+    (loss,) = formulas(derive(f, np.ones(2), wrt=[0]), "Forward pass")
+    assert r"\begin{pmatrix} 1.5 & -2 \end{pmatrix}" in loss
+    assert r"(2 - 3 \, i) \, x" in loss
+    assert r"i \, x" in loss

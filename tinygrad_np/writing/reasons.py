@@ -16,8 +16,8 @@ def reasons(r: Record, statements: Statements) -> list[str]:
         origin = rule_of(s)
         if origin is not None:
             said.append(_reason(*origin))
-        if op_of(s) == "sum" and s.inputs[0] is not None:
-            said.append(_broadcast(s, added=origin is not None and op_of(origin[0]) in ("add", "subtract")))
+        if op_of(s) == "sum" and origin is not None and _was_broadcast(*origin):
+            said.append(_broadcast(s, added=op_of(origin[0]) in ("add", "subtract")))
         elif origin is None and op_of(s) == "add":
             said.append("The value is read in more than one place: what comes back from each adds up.")
     return list(dict.fromkeys(filter(None, said)))
@@ -78,6 +78,12 @@ def _reason(of: Record, i: int) -> str:
     names = of.primitive.names
     which = f" for {names[i]}" if i < len(names) and len(of.inputs) > 1 else ""
     return f"Rule of {name}{which}{where}."
+
+
+def _was_broadcast(of: Record, i: int) -> bool:
+    """Whether a sum in its rule undoes a broadcast; other rules have sums of their own."""
+    x = of.inputs[i]
+    return x is not None and of.primitive is not None and of.primitive.core_dims is not None and x.shape != of.shape
 
 
 def _broadcast(s: Record, added: bool) -> str:
