@@ -1,11 +1,8 @@
-"""The page in a real browser: it loads alone, is searched, clicked, folded and stepped through, and its numbers are
-the tape's."""
+"""The page in a real browser: it loads alone, is searched, clicked and folded, and its numbers are the tape's."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -13,106 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_np import Tensor, compare, draw, observe, scope
+from tinygrad_np import Tensor, compare, draw, scope
 from tinygrad_np.checking.audit.report import AuditReport, Finding, Line
 
-REQUIRED = "TINYGRAD_NP_BROWSER_REQUIRED"  # set where a missing browser is to be an error
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-
-
-def missing(what: str) -> None:
-    if os.environ.get(REQUIRED):
-        pytest.fail(f"{what}, and {REQUIRED} is set")
-    pytest.skip(what)
-
-
-@pytest.fixture(scope="module")  # no longer: an event loop runs meanwhile, and other tests start their own
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing('the page is tested with playwright: pip install -e ".[test]"')
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        missing("the page is tested in Chromium, and none was found: apt install chromium")
-    profile = tmp_path_factory.mktemp("profile")
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=program, args=FLAGS, headless=True, viewport={"width": 1360, "height": 860}
-        )
-        yield context
-        context.close()
-
-
 Open = Callable[..., Any]
-
-
-@pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Iterator[Open]:
-    """Opens the page of a drawing; fails the test in the end if a page complained or asked for anything."""
-    pages, complaints = [], []
-
-    def opened(drawing: Any, script: str = "", **media: Any) -> Any:
-        path = drawing.to_html(tmp_path / f"page{len(pages)}.html")
-        page = browser.new_page()
-        pages.append(page)
-        page.on("console", lambda m: complaints.append(f"{m.type}: {m.text}"))
-        page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.on("dialog", lambda d: complaints.append(f"dialog: {d.message}"))
-        page.on("request", lambda r: complaints.append(r.url) if not own(r.url, path) else None)
-        page.emulate_media(**media)
-        page.add_init_script(script)
-        page.goto(path.as_uri())
-        page.wait_for_selector("html[data-state=ready]")
-        return page
-
-    yield opened
-    for page in pages:
-        page.close()
-    assert not complaints
-
-
-def own(url: str, path: Path) -> bool:
-    return url == path.as_uri() or url.startswith("blob:")
-
-
-class Net:
-    """Two layers in nested scopes; ``h`` is read twice, so that two cotangents add up there."""
-
-    def __init__(self) -> None:
-        rng = np.random.default_rng(3)
-        x, y = Tensor(rng.normal(size=(20, 3)), name="x"), Tensor(rng.normal(size=(20, 2)), name="y")
-        w1, w2 = (Tensor(rng.normal(size=s), True, name=n) for n, s in (("w1", (3, 5)), ("w2", (5, 2))))
-        with scope("hidden"):
-            with scope("affine"):
-                h = x @ w1
-            bent = h + np.tanh(h)
-        pred = bent @ w2
-        error = np.square(pred - y).sum()
-        self.error, self.named = error, {"x": x, "y": y, "w1": w1, "w2": w2, "h": h, "bent": bent, "pred": pred}
-        self.cotangents: dict[str, np.ndarray] = {}
-        self.order: list[str] = []
-        self.given: list[list[np.ndarray]] = []
-        labels = error.tape().labels()
-        with observe(lambda r, g, given: self._see(labels[r], g, given)):
-            error.backward(retain_graph=True)
-
-    def _see(self, label: str, g: Any, given: Any) -> None:
-        self.order.append(label)
-        self.cotangents[label] = np.array(g)
-        self.given.append([np.array(c) for _, c in given])
-
-    def drawing(self, **options: Any) -> Any:
-        return draw(self.error, **{"values": True, "grads": True} | options)
-
-
-@pytest.fixture(scope="module")
-def net() -> Net:
-    return Net()
 
 
 def facts(page: Any, section: str) -> dict[str, float]:
@@ -125,11 +26,6 @@ def numbers(array: np.ndarray) -> dict[str, float]:
     return {"min": array.min(), "max": array.max(), "mean": array.mean(), "norm": np.linalg.norm(array)}
 
 
-def box(page: Any, label: str) -> Any:
-    """The box on the graph of a record, by its number on the tape or its name."""
-    return page.locator(f".box[data-id='op{label[1:]}']") if label[0] == "%" else box_named(page, label)
-
-
 def box_named(page: Any, name: str) -> Any:
     return page.locator("#world .box").filter(has=page.locator("tspan.name", has_text=name).first).first
 
@@ -138,7 +34,7 @@ def chosen(page: Any) -> str:
     return str(page.locator("#inspector h2").inner_text())
 
 
-def test_it_loads_with_every_node_and_says_what_it_is(net: Net, show: Open) -> None:
+def test_it_loads_with_every_node_and_says_what_it_is(net: Any, show: Open) -> None:
     page = show(net.drawing())
     assert page.title() == "error · computation graph"
     assert page.locator("#counts").inner_text() == "7 ops, 4 leaves"
@@ -150,7 +46,7 @@ def test_it_loads_with_every_node_and_says_what_it_is(net: Net, show: Open) -> N
     assert {s.get_attribute("aria-label") for s in scopes} == {"Close scope hidden", "Close scope hidden/affine"}
 
 
-def test_the_numbers_are_the_tapes(net: Net, show: Open) -> None:
+def test_the_numbers_are_the_tapes(net: Any, show: Open) -> None:
     page = show(net.drawing())
     labels = net.error.tape().labels()
     for name, tensor in net.named.items():
@@ -169,7 +65,7 @@ def approx(numbers: dict[str, float]) -> dict[str, Any]:
     return {k: pytest.approx(v, rel=1e-5) for k, v in numbers.items()}
 
 
-def test_a_small_array_is_shown_entry_by_entry(net: Net, show: Open) -> None:
+def test_a_small_array_is_shown_entry_by_entry(net: Any, show: Open) -> None:
     page = show(net.drawing())
     box_named(page, "w1").click()
     cells = page.locator("#inspector section:has(> h3:text-is('Value')) td").all()
@@ -178,11 +74,11 @@ def test_a_small_array_is_shown_entry_by_entry(net: Net, show: Open) -> None:
     assert float(cells[0].inner_text()) == pytest.approx(shown[0], rel=1e-3)
 
 
-def test_a_click_shows_all_of_a_node(net: Net, show: Open) -> None:
+def test_a_click_shows_all_of_a_node(net: Any, show: Open) -> None:
     page = show(net.drawing())
     box_named(page, "pred").click()
     details = page.locator("#inspector").inner_text()
-    for said in ("pred", "(20, 2)", "float64", "test_page.py:", "pred = bent @ w2", "Local rule", "Cotangent"):
+    for said in ("pred", "(20, 2)", "float64", "conftest.py:", "pred = bent @ w2", "Local rule", "Cotangent"):
         assert said in details
     assert page.locator("#inspector canvas.heat").count() == 2
     assert page.locator("#inspector .histogram rect").count() > 10
@@ -193,7 +89,7 @@ def test_a_click_shows_all_of_a_node(net: Net, show: Open) -> None:
     assert page.locator(".box.selected").count() == 0
 
 
-def test_search_finds_by_name_and_by_op(net: Net, show: Open) -> None:
+def test_search_finds_by_name_and_by_op(net: Any, show: Open) -> None:
     page = show(net.drawing())
     page.keyboard.press("/")
     page.keyboard.type("matmul")
@@ -211,7 +107,7 @@ def test_search_finds_by_name_and_by_op(net: Net, show: Open) -> None:
     assert page.locator("#found").is_hidden()
 
 
-def test_scopes_close_and_open_by_click_and_by_key(net: Net, show: Open) -> None:
+def test_scopes_close_and_open_by_click_and_by_key(net: Any, show: Open) -> None:
     page = show(net.drawing())
     page.locator(".closer[aria-label='Close scope hidden/affine']").click()
     page.wait_for_selector(".box.closed")
@@ -235,7 +131,7 @@ def test_scopes_close_and_open_by_click_and_by_key(net: Net, show: Open) -> None
     assert page.locator("#world .box").count() == 11
 
 
-def test_scopes_may_be_closed_and_opened_in_a_hurry(net: Net, show: Open) -> None:
+def test_scopes_may_be_closed_and_opened_in_a_hurry(net: Any, show: Open) -> None:
     page = show(net.drawing())
     page.evaluate("() => { for (const id of ['close', 'open', 'close', 'open']) document.getElementById(id).click(); }")
     page.wait_for_selector("html[data-state=ready]")
@@ -248,88 +144,7 @@ def test_scopes_may_be_closed_and_opened_in_a_hurry(net: Net, show: Open) -> Non
     assert inside["y"] + inside["height"] <= inner["y"] + inner["height"] <= outer["y"] + outer["height"]
 
 
-def test_the_stepper_walks_forward_by_button(net: Net, show: Open) -> None:
-    page = show(net.drawing())
-    tape = net.error.tape()
-    next_step = page.get_by_role("button", name="Next step")
-    for i in range(1, len(tape.records) + 1):
-        next_step.click()
-        assert page.locator("#position").inner_text() == f"Forward {i} of 7"
-        assert page.locator(".box.now-forward").get_attribute("data-id") == f"op{i}"
-        assert page.locator(".box.ran").count() == i
-        assert page.locator(".link.flows").count() == len({p for p in tape.records[i - 1].inputs if p is not None})
-    page.get_by_role("button", name="Previous step").click()
-    assert page.locator("#position").inner_text() == "Forward 6 of 7"
-    assert page.locator(".box.ran").count() == 6
-
-
-def test_the_stepper_walks_back_by_key_with_the_tapes_cotangents(net: Net, show: Open) -> None:
-    page = show(net.drawing())
-    page.keyboard.press("b")
-    labels = net.error.tape().labels()
-    names = {label: r.name or label for r, label in labels.items()}
-    for i, (label, given) in enumerate(zip(net.order, net.given, strict=True), 1):
-        if i > 1:
-            page.keyboard.press("ArrowRight")
-        assert page.locator("#position").inner_text() == f"Backward {i} of {len(net.order)}"
-        assert page.locator("#step h2 .link").inner_text() == names[label]
-        arrived = float(page.locator("#step .column").first.locator(".glance b").inner_text())
-        assert arrived == pytest.approx(np.linalg.norm(net.cotangents[label]), rel=1e-5)
-        rows = page.locator("#step tbody tr")
-        shown = [float(row.locator("td:nth-child(2) b").inner_text()) for row in rows.all()]
-        assert shown == pytest.approx([np.linalg.norm(c) for c in given], rel=1e-5)
-        assert page.locator(".link.returns").count() == len(given)
-        assert page.locator(".box.receives").count() == len(given)
-        assert f"Backward {i} of" in page.locator("#said").inner_text()
-    assert page.get_by_role("button", name="Next step").is_disabled()
-    page.keyboard.press("p")
-    assert page.locator("#position").inner_text() == f"Backward {len(net.order) - 1} of {len(net.order)}"
-
-
-def test_where_cotangents_add_up_the_stepper_shows_the_sum_and_the_details_the_shares(net: Net, show: Open) -> None:
-    page = show(net.drawing())
-    h = net.error.tape().labels()[net.named["h"]._record]
-    page.keyboard.press("b")
-    to_h = []
-    while page.locator("#step h2 .link").inner_text() != "h":
-        cells = page.locator("#step tbody td:nth-child(3)").all()
-        to_h += [cell.inner_text() for cell in cells if cell.locator(".link").inner_text() == "h"]
-        page.keyboard.press("n")
-    assert len(to_h) == 2
-    assert "the first to arrive" in to_h[0]
-    assert float(to_h[1].split()[-1]) == pytest.approx(np.linalg.norm(net.cotangents[h]), rel=1e-5)
-    shares = [float(s.inner_text().rstrip(" %")) for s in page.locator(".shares .figure").all()]
-    assert len(shares) == 2
-    assert sum(shares) == pytest.approx(100, abs=1)
-
-
-def test_slider_home_end_and_play(net: Net, show: Open) -> None:
-    page = show(net.drawing())
-    page.locator("#slider").fill("8")
-    assert page.locator("#position").inner_text().startswith("Backward 1 of")
-    assert page.locator("#slider").get_attribute("aria-valuetext").startswith("Backward 1 of")
-    page.locator("#slider").evaluate("slider => slider.blur()")
-    page.keyboard.press("End")
-    assert page.get_by_role("button", name="To the end").is_disabled()
-    page.keyboard.press("Home")
-    assert page.locator("#position").inner_text() == "Start"
-    assert page.locator(".box.ran, .box.swept, .link.flows, .link.returns").count() == 0
-    page.keyboard.press(" ")
-    page.locator("#position", has_text="Forward 1 of 7").wait_for()
-    page.get_by_role("button", name="Pause").click()
-    assert page.get_by_role("button", name="Play").get_attribute("aria-pressed") == "false"
-
-
-def test_in_a_closed_scope_the_step_is_shown_at_the_scope(net: Net, show: Open) -> None:
-    page = show(net.drawing())
-    page.get_by_role("button", name="Close all").click()
-    page.wait_for_selector(".box.closed")
-    page.keyboard.press("n")
-    assert "closed" in page.locator(".box.now-forward").get_attribute("class")
-    assert page.locator("#step h2 .link").inner_text() == "h"
-
-
-def test_the_graph_is_walked_with_keys(net: Net, show: Open) -> None:
+def test_the_graph_is_walked_with_keys(net: Any, show: Open) -> None:
     page = show(net.drawing())
     stops = page.locator(".box[tabindex='0']")
     assert stops.count() == 1
@@ -347,7 +162,7 @@ def test_the_graph_is_walked_with_keys(net: Net, show: Open) -> None:
     assert page.locator("#tape [aria-selected=true]").inner_text().startswith("%7")
 
 
-def test_everything_that_is_pressed_has_a_name(net: Net, show: Open) -> None:
+def test_everything_that_is_pressed_has_a_name(net: Any, show: Open) -> None:
     page = show(net.drawing(compare=compare({"w1": net.named["w1"].grad}, {"w1": net.named["w1"]})))
     page.keyboard.press("b")
     unnamed = """() => [...document.querySelectorAll('button, input, [role=button], [role=listbox], [role=img]')]
@@ -362,7 +177,7 @@ def test_everything_that_is_pressed_has_a_name(net: Net, show: Open) -> None:
     assert page.get_by_role("dialog").is_hidden()
 
 
-def test_a_comparison_stands_beside_the_graph(net: Net, show: Open) -> None:
+def test_a_comparison_stands_beside_the_graph(net: Any, show: Open) -> None:
     manual = {"w1": net.named["w1"].grad, "w2": 2 * net.named["w2"].grad}
     page = show(net.drawing(compare=compare(manual, {"w1": net.named["w1"], "w2": net.named["w2"]})))
     assert page.get_by_role("tab", name="Comparison").get_attribute("aria-selected") == "true"
@@ -446,7 +261,7 @@ def test_names_are_text_and_nothing_more(show: Open) -> None:
     assert page.locator("#layout-note").inner_text() == ""
 
 
-def test_light_and_dark(net: Net, show: Open) -> None:
+def test_light_and_dark(net: Any, show: Open) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     dark = show(net.drawing(), color_scheme="dark")
     light = show(net.drawing(), color_scheme="light")
@@ -458,7 +273,7 @@ def test_light_and_dark(net: Net, show: Open) -> None:
     assert light.evaluate(ground) == first[1]
 
 
-def test_it_prints_the_whole_graph(net: Net, show: Open) -> None:
+def test_it_prints_the_whole_graph(net: Any, show: Open) -> None:
     page = show(net.drawing(), color_scheme="dark")
     page.keyboard.press("b")
     page.locator("#closer").click()
@@ -478,7 +293,7 @@ def test_it_prints_the_whole_graph(net: Net, show: Open) -> None:
     assert page.locator("#world").get_attribute("transform") == before
 
 
-def test_wheel_and_drag_move_the_graph(net: Net, show: Open) -> None:
+def test_wheel_and_drag_move_the_graph(net: Any, show: Open) -> None:
     page = show(net.drawing())
     place = page.locator("#graph").bounding_box()
     corner = place["x"] + 20, place["y"] + place["height"] / 2
@@ -495,7 +310,7 @@ def test_wheel_and_drag_move_the_graph(net: Net, show: Open) -> None:
     assert page.locator("#scale").inner_text() == scale
 
 
-def test_without_gradients_there_is_a_graph_and_no_stepper(net: Net, show: Open) -> None:
+def test_without_gradients_there_is_a_graph_and_no_stepper(net: Any, show: Open) -> None:
     page = show(draw(net.error))
     assert page.locator("#world .box").count() == 11
     assert page.locator(".controls").is_hidden()
@@ -505,14 +320,14 @@ def test_without_gradients_there_is_a_graph_and_no_stepper(net: Net, show: Open)
     assert chosen(page) == "pred"
 
 
-def test_the_backward_pass_can_stand_beside(net: Net, show: Open) -> None:
+def test_the_backward_pass_can_stand_beside(net: Any, show: Open) -> None:
     page = show(net.drawing(backward=True))
     assert page.locator("#world .box.cotangent").count() == len(net.order)
     page.locator("#world .box.cotangent").last.click()
     assert "Made by" in page.locator("#inspector").inner_text()
 
 
-def test_where_graphviz_cannot_run_the_page_still_shows_the_graph(net: Net, show: Open) -> None:
+def test_where_graphviz_cannot_run_the_page_still_shows_the_graph(net: Any, show: Open) -> None:
     page = show(net.drawing(), script="window.Worker = class { constructor() { throw new Error('switched off') } }")
     assert page.locator("#world .box").count() == 11
     assert "Laid out in plain rows" in page.locator("#layout-note").inner_text()
