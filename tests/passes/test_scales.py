@@ -50,6 +50,7 @@ def moved(f: Any, *args: Any) -> tuple[Tape, Tape]:
         (lambda w, x, g: w - 0.1 * (x @ g / (w + 1)), 10),
         (lambda w, x, g: w - 1e-200 * (x @ g), 45),  # might underflow
         (lambda w, x, g: w - 0.1 * (x @ g + np.outer(x[:, 0], g[1])), 15),  # into both
+        (lambda w, x, g: 0.1 * np.concatenate([w, w]), 45),  # both parts are the smaller one
     ],
 )
 def test_where_a_number_goes(f: Any, elements: int) -> None:

@@ -158,10 +158,10 @@ class _Moving:
             if p is r:
                 first = made(r.primitive, inputs, r.params, r)  # type: ignore[arg-type]  # no leaf
                 return [first, made(MULTIPLY, (self.scale, first), None, r)]
-            i = r.inputs.index(p)
-            factor = made(MULTIPLY, (self.scale, inputs[i]), None, r, shape=p.shape, dtype=p.dtype, notes=None)
+            at = [i for i, q in enumerate(r.inputs) if q is p]
+            factor = made(MULTIPLY, (self.scale, inputs[at[0]]), None, r, shape=p.shape, dtype=p.dtype, notes=None)
             factor.lasti = ~abs(factor.lasti)  # under no name
-            changed = (*inputs[:i], factor, *inputs[i + 1 :])
+            changed = tuple(factor if i in at else x for i, x in enumerate(inputs))
             return [factor, made(r.primitive, changed, r.params, r)]  # type: ignore[arg-type]  # no leaf
 
         return rebuilt(self.tape, change)
