@@ -44,7 +44,7 @@ def formula_of(r: Record, operands: Sequence[Formula]) -> Formula:
         operands = [_filled_with(f, x) if f.op == "number" and x is not None and x.shape else f for x, f in pairs]
     name = op_of(r)
     if name in COMPARE and len(operands) == 2:
-        left, right = (f.within(PRODUCT) for f in operands)
+        left, right = (f.text if f.op == "number" else f.within(PRODUCT) for f in operands)
         return Formula(rf"\left[{left} {COMPARE[name]} {right}\right]", ATOM, name)
     if name in SPECIAL:
         found = SPECIAL[name](r, operands)
@@ -75,7 +75,7 @@ def _plain(text: str) -> str:
 def _options(r: Record) -> str:
     """What the options of this call change, as a subscript."""
     p, said = r.primitive, []
-    n = max((len(x.shape) for x in r.inputs if x is not None and x.dtype is not None), default=0)
+    n = max((len(x.shape) for x in (r, *r.inputs) if x is not None and x.dtype is not None), default=0)
     defaults = p.defaults or {}  # type: ignore[union-attr]  # no leaf
     for key, value in (r.params or {}).items():
         if key in UNSAID or value is None:
