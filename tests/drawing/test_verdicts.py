@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_np import AuditReport, Tensor, compare, draw, gradients, scope
+from tinygrad_np import AuditReport, Tensor, audit, compare, draw, gradients, scope
 from tinygrad_np.checking.audit.report import Finding, Line
 from tinygrad_np.checking.comparison import VERDICTS
 from tinygrad_np.drawing.dot import STATUS_LOOKS
@@ -93,6 +93,33 @@ def test_of_several_verdicts_the_gravest_is_shown(order: int) -> None:
     lines = [Line(1, "g_h = a", "ok", "d error / d h"), Line(2, "g_h = b", "wrong", "d error / d h")]
     report = AuditReport("train", "net.py", "error", tuple(lines[::order]))
     assert statuses(draw(error, compare=report)) == {"h": "wrong"}
+
+
+def test_the_report_of_an_audit_finds_its_nodes() -> None:
+    def step(x: Any, y: Any, w: Any, b: Any) -> Any:
+        pred = x @ w + b
+        error = np.sum((pred - y) ** 2)
+        g_pred = 2 * (pred - y)
+        g_w = x.T @ g_pred * 2
+        g_b = g_pred.sum(axis=0)
+        w = w - 0.01 * g_w
+        b = b - 0.01 * g_b
+        return w, b, error
+
+    def loss(w: Any, b: Any, x: Any, y: Any) -> Any:
+        pred = x @ w + b
+        error = np.sum((pred - y) ** 2)
+        return error
+
+    rng = np.random.default_rng(0)
+    x, y, w, b = (rng.normal(size=s) for s in ((6, 3), (6, 2), (3, 2), (2,)))
+    drawing = draw(loss, w, b, x, y, compare=audit(step, x, y, w, b))
+    assert statuses(drawing) == {"w": "wrong", "b": "exact", "pred": "exact"}
+    assert drawing.notes == []
+    about = {line["text"].strip(): line["nodes"] for line in drawing.to_dict()["report"]["lines"] if line["status"]}
+    keys = {n.name: [n.key] for n in drawing.graph.nodes.values()}
+    assert about["g_w = x.T @ g_pred * 2"] == about["w = w - 0.01 * g_w"] == keys["w"]
+    assert about["g_pred = 2 * (pred - y)"] == about["pred = x @ w + b"] == keys["pred"]
 
 
 def test_what_is_no_report_is_refused() -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..checking.audit.report import AuditReport
+from ..checking.audit.names import claims_of, normalised
+from ..checking.audit.report import AuditReport, Line
 from ..checking.comparison import Comparison
 from .graph import Graph, Node
 from .summary import plain_number
@@ -33,6 +34,9 @@ STATUSES = {
     "wrong": "gradient wrong",
 }
 GRADIENT = re.compile(r"\bd ?[^/]+/ ?d ?(?P<of>[^\s,;:()]+)")  # "d error / d h_relu", as an audit notes a line
+
+
+STEP = re.compile(r"^step of (?P<of>\S+)$")  # "step of w1"
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def verdicts_of(graph: Graph, found: Comparison | AuditReport) -> dict[str, Verd
             give(row.name, Verdict(row.verdict, row.hint, row.max_abs))
     elif isinstance(found, AuditReport):
         for line in found.lines:
-            name = _gradient(line.note)
+            name = _about(line, found, called)
             if name is not None and line.status in ("ok", *SIGNS):
                 give(name, _of_line(line.status, line.number, found))
     else:
@@ -90,9 +94,16 @@ def _of_line(status: str, number: int, report: AuditReport) -> Verdict:
     return Verdict("exact" if status == "ok" else status, text, finding.max_abs_error if finding else None, number)
 
 
-def _gradient(note: str) -> str | None:
-    match = GRADIENT.search(note)
-    return match["of"] if match else None
+def _about(line: Line, report: AuditReport, called: dict[str, list[Node]]) -> str | None:
+    """The value whose gradient a line computes or steps along; of a finding, by the name of what it assigns."""
+    match = GRADIENT.search(line.note) or STEP.search(line.note)
+    if match:
+        return match["of"]
+    for finding in report.findings:
+        if finding.line == line.number:
+            claims = claims_of(finding.target)
+            return next((n for n in called if n == finding.target or normalised(n) in claims), None)
+    return None
 
 
 def _by_name(graph: Graph) -> dict[str, list[Node]]:
@@ -137,7 +148,7 @@ def report_of(graph: Graph, found: Comparison | AuditReport) -> dict[str, Any]:
             on_line.setdefault(r.line, []).append(node)
     lines = []
     for line in found.lines:
-        name = _gradient(line.note)
+        name = _about(line, found, called)
         nodes = _named(name, called) if name is not None else on_line.get(line.number, [])
         if not nodes and line.status == "forward":  # the drawn graph came from another file: by what the line assigns
             target = re.match(r"\s*(\w+)\s*(?::[^=]+)?=(?!=)", line.text)
