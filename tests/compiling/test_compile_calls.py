@@ -253,6 +253,7 @@ def test_without_donating_nothing_is_overwritten() -> None:
         lambda a, b: a,
         lambda a, b: (b.T, a.T),
         lambda a, b: (b[::-1], b.T, a + 1),
+        lambda a, b: (np.maximum(b, 0) - 1, b[..., ::-1]),
         lambda a, b: (np.exp(a), np.exp(np.exp(a)), b.reshape(-1)[::2]),
         lambda a, b: (a + b.T, b + a.T, a - b),
         lambda a, b: (np.zeros((3, 3)), np.ones((3, 3))),

@@ -132,14 +132,15 @@ class Storage:
             else:
                 self.copied.append((r, None))
                 self.last[self.root[r]] = self.end
-        late = set()
+        for r in donated.values():  # one of them may be a view of another donated input
+            self.last[self.root[r]] = self.end
+        late: list[Record] = []
         for d, r in donated.items():
             base = self.plain(r)
-            self.last[self.root[r]] = self.end
             if base in self.slot and self.slot[base].home == ARENA and self._fits(d, base):
                 self.slot[base].home = d
             else:
-                late.add(d)
+                late.append(d)
         self.copied += [(donated[d], d) for d in late]
 
     def _fits(self, d: Record, r: Record) -> bool:
