@@ -13,6 +13,7 @@ from ..passes.inlined import inlined
 from ..passes.opened import opened
 from ..passes.rewrite import constants_of
 from ..passes.scales import with_scales_moved
+from ..writing.numpy_source import DATA_DEPENDENT
 from .problem import CompileError
 from .recording import Recording
 from .straight import STRAIGHT
@@ -80,9 +81,6 @@ def _opened(tape: Tape) -> Tape:
 def _is_silenced(r: Record) -> bool:
     code = getattr(r.primitive.forward, "__code__", None)  # type: ignore[union-attr]  # no leaf
     return code is not None and "errstate" in code.co_names
-
-
-DATA_DEPENDENT = frozenset(("nonzero", "argwhere", "flatnonzero", "unique", "extract", "compress", "unique_values"))
 
 
 def _refuse_shapes(tape: Tape) -> None:

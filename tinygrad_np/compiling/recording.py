@@ -29,10 +29,7 @@ from .same import difference
 
 __all__ = ["Recording", "record"]
 
-PLACES = {
-    "bool": "a branch on a value",
-    "print": "printing",
-}
+PLACES = {"bool": "a branch on a value"}
 WAYS = {
     "bool": "write np.where(condition, a, b), or make what it hangs on a static argument",
     "index": "index with the array itself, or make it a static argument",

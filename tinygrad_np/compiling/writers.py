@@ -147,10 +147,6 @@ def _added_at(r: Record) -> Writer:
     return write
 
 
-def _broadcast(_: Record) -> Writer:
-    return lambda _, xs, out: [f"np.copyto({out}, {xs[0]})"]
-
-
 ELEMENTWISE: dict[str, Any] = {"where": _where, "astype": _astype, "clip": _clip, "copy": _copy, "added_at": _added_at}
 WHOLE: dict[str, Any] = {
     "matmul": _matmul, **dict.fromkeys(REDUCTIONS, _reduction), "concatenate": _concatenate, "scatter": _scatter,
