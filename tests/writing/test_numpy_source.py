@@ -389,3 +389,21 @@ def test_a_checkpoint_is_what_it_runs() -> None:
     xs = [np.array([0.5, 2.0])]
     source = runs(readable(gradient_tape(lambda x: np.sum(f(x)[0] * f(x)[1]), *xs, wrt=[0])), xs)
     assert "checkpoint" not in source
+
+
+class _Net:
+    def loss(self, w: Any, x: Any) -> Any:
+        return np.sum((x @ w) ** 2)
+
+
+def test_arguments_of_methods_have_their_names() -> None:
+    args = np.ones(3), np.ones((2, 3))
+    assert "def loss_and_gradients(w, x):" in write(_Net().loss, *args, wrt=["w"])
+    assert "def loss(w, x):" in write(_Net().loss, *args)
+    assert "def step(w, x):" in write(functools.partial(_Net.loss, _Net()), *args, wrt="w", name="step")
+
+
+@pytest.mark.parametrize("wrt", [[2], [-3], ["y"]])
+def test_an_argument_that_is_not_there_is_refused(wrt: Any) -> None:
+    with pytest.raises(ValueError, match=r"loss has no argument .*; it takes w, x"):
+        write(_Net().loss, np.ones(3), np.ones((2, 3)), wrt=wrt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..core.tensor import Tensor
 from ..transforms import value_and_grad
 from .rewrite import op_of
 
-__all__ = ["CotangentNames", "gradient_tape"]
+__all__ = ["CotangentNames", "gradient_tape", "named_arguments"]
 
 
 def gradient_tape(f: Callable[..., Any], *args: Any, wrt: Sequence[int]) -> Tape:
@@ -42,7 +43,7 @@ def gradient_tape(f: Callable[..., Any], *args: Any, wrt: Sequence[int]) -> Tape
     value_and_gradients.__wrapped__ = f  # type: ignore[attr-defined]
     noting = CotangentNames()
     with switch(observers=(*current().observers, noting)):
-        tape = trace(value_and_gradients, *_named(f, args))
+        tape = trace(value_and_gradients, *named_arguments(f, args))
     _credit(tape, noting.steps)
     for i, r in zip(wrt, tape.outputs[1:], strict=True):
         name = tape.inputs[i].name
@@ -52,9 +53,13 @@ def gradient_tape(f: Callable[..., Any], *args: Any, wrt: Sequence[int]) -> Tape
     return tape
 
 
-def _named(f: Callable[..., Any], args: Sequence[Any]) -> list[Tensor]:
-    code = getattr(f, "__code__", None)
-    names = code.co_varnames[: code.co_argcount] if code is not None else ()
+def named_arguments(f: Callable[..., Any], args: Sequence[Any]) -> list[Tensor]:
+    """The arguments as Tensors under the names that ``f`` has for them."""
+    try:
+        parameters = tuple(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):  # of a builtin
+        parameters = ()
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return [
         x if type(x) is Tensor and x.name else Tensor(x, name=names[i] if i < len(names) else f"x{i}")
         for i, x in enumerate(args)

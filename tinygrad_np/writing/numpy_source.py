@@ -14,7 +14,7 @@ from typing import Any
 from ..core.record import Record
 from ..core.tape import Tape, trace
 from ..passes import without_dead
-from ..passes.backward import gradient_tape
+from ..passes.backward import gradient_tape, named_arguments
 from ..passes.rewrite import constants_of, op_of
 from .buffers import buffers, filling
 from .helpers import Helpers
@@ -76,7 +76,7 @@ def write(f: Callable[..., Any], *args: Any, wrt: Sequence[int | str] | None = N
     """
     own = name or getattr(f, "__name__", "f").strip("<>").replace("lambda", "function")
     if wrt is None:
-        return to_numpy(readable(trace(f, *args)), own)
+        return to_numpy(readable(trace(f, *named_arguments(f, args))), own)
     tape = gradient_tape(f, *args, wrt=argument_numbers(f, wrt, len(args)))
     return to_numpy(readable(tape), name or f"{own}_and_gradients")
 
@@ -84,9 +84,9 @@ def write(f: Callable[..., Any], *args: Any, wrt: Sequence[int | str] | None = N
 def argument_numbers(f: Callable[..., Any], wrt: Sequence[int | str], n: int) -> list[int]:
     names = list(inspect.signature(f).parameters)
     found = []
-    for i in wrt:
-        if isinstance(i, str) and i not in names[:n]:
-            raise ValueError(f"{f.__name__} has no argument {i!r}; it takes {', '.join(names[:n])}")
+    for i in [wrt] if isinstance(wrt, str) else wrt:
+        if i not in names[:n] if isinstance(i, str) else not -n <= i < n:
+            raise ValueError(f"{getattr(f, '__name__', 'f')} has no argument {i!r}; it takes {', '.join(names[:n])}")
         found.append(names.index(i) if isinstance(i, str) else i)
     return found
 
