@@ -396,3 +396,23 @@ def test_a_number_that_changes_again_and_again_is_told_of() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         compiled(x, 0.8, 1)  # once
+
+
+def test_an_op_of_ones_own_may_have_any_name() -> None:
+    """Also that of an op that is compiled in a way of its own."""
+
+    def where(c: Any, a: Any, b: Any) -> Any:
+        return np.where(c > 0, a, b) + 1
+
+    def add(a: Any, b: Any) -> Any:
+        return a + 2 * b
+
+    def softmax(x: Any) -> Any:
+        return x / np.sum(x)
+
+    mine = [tg.primitive(f) for f in (where, add, softmax)]
+    rng_ = rng()
+    a, b = rng_.random(3), rng_.random(3)
+    compiled = compile(lambda a, b: (mine[0](a, b, a), mine[1](a, b), mine[2](a)))
+    for x, y in zip(compiled(a, b), (where(a, b, a), add(a, b), softmax(a)), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-14)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..core.record import Record
+from ..passes.rewrite import op_of
 from .kernel import Kernel
 from .schedule import VIEWS
 from .storage import ARENA, FRESH, Storage
@@ -47,9 +48,9 @@ def flops(r: Record) -> int:
     if r.dtype is None or r.primitive is None or r.dtype.kind not in "fc":
         return 0
     shapes = [p.shape for p in r.inputs if p is not None]
-    if r.primitive.name == "matmul":
+    if op_of(r) == "matmul":
         return int(2 * r.size * (shapes[0][-1] if shapes[0] else 1))
-    if r.primitive.view or r.primitive.name in VIEWS:
+    if r.primitive.view or op_of(r) in VIEWS:
         return 0
     return max(int(r.size), *map(math.prod, shapes), 0)
 

@@ -15,7 +15,7 @@ from ..core.primitive import Primitive
 from ..core.record import Record, leaf
 from ..core.tape import Tape
 from ..ops.declare import OPS
-from ..passes.rewrite import made, rebuilt
+from ..passes.rewrite import made, op_of, rebuilt
 
 __all__ = ["ADDED_AT", "in_numpy_forms"]
 
@@ -56,10 +56,10 @@ def in_numpy_forms(tape: Tape) -> Tape:
 
     def change(r: Record, inputs: tuple[Any, ...]) -> Any:
         x = inputs[0] if inputs else None
-        if r.primitive.name == "add":  # type: ignore[union-attr]  # no leaf
+        if op_of(r) == "add":
             return _added(r, inputs, readers)
         params = r.params or {}
-        if r.primitive.name != "sum" or not isinstance(x, Record) or params.keys() - {"axis", "keepdims"}:  # type: ignore[union-attr]  # no leaf
+        if op_of(r) != "sum" or not isinstance(x, Record) or params.keys() - {"axis", "keepdims"}:
             return None
         if x.dtype != r.dtype or x.dtype not in (np.float32, np.float64) or params.get("keepdims") or x.size == 0:
             return None
@@ -81,7 +81,7 @@ def _added(r: Record, inputs: tuple[Any, ...], readers: Counter[Record | None]) 
     """A sum with something that is zero but at an index."""
     for i in (1, 0):
         old, part, other = r.inputs[i], inputs[i], inputs[1 - i]
-        if not isinstance(part, Record) or part.primitive is None or part.primitive.name != "scatter":
+        if op_of(part) != "scatter":
             continue
         like = isinstance(other, Record) and other.shape == r.shape and other.dtype == r.dtype == part.dtype
         if like and readers[old] == 1 and len(part.inputs) == 1 and other is not part:
@@ -92,7 +92,7 @@ def _added(r: Record, inputs: tuple[Any, ...], readers: Counter[Record | None]) 
 
 def _whole(r: Record, x: Record, one: Any) -> Any:
     """The sum of all elements; of a product of two arrays without that product."""
-    name = x.primitive.name if x.primitive is not None else ""
+    name = op_of(x)
     squared = name == "square" or (name == "power" and x.inputs[1] is None and x.values[1] == 2)
     pair: tuple[Any, ...] = x.inputs[:1] * 2 if squared else x.inputs if name == "multiply" else ()
     if len(pair) == 2 and all(p is not None and p.shape == x.shape and p.dtype == x.dtype for p in pair):

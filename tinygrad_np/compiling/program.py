@@ -11,7 +11,7 @@ from ..core.tape import Tape
 from ..passes import optimised, simplified, without_dead
 from ..passes.inlined import inlined
 from ..passes.opened import opened
-from ..passes.rewrite import constants_of
+from ..passes.rewrite import constants_of, op_of
 from ..passes.scales import with_scales_moved
 from ..writing.numpy_source import DATA_DEPENDENT
 from .problem import CompileError
@@ -87,7 +87,7 @@ def _refuse_shapes(tape: Tape) -> None:
     fixed = set(tape.constants)
     for r in tape.records:
         mask = any(p is not None and p.dtype is not None and p.dtype.kind == "b" for p in {*r.inputs[1:]} - fixed)
-        if r.primitive.name in DATA_DEPENDENT or (r.primitive.name == "gather" and mask):  # type: ignore[union-attr]
+        if r.primitive.name in DATA_DEPENDENT or (op_of(r) == "gather" and mask):  # type: ignore[union-attr]
             raise CompileError(
                 f"{r.primitive.name} ({r.where}): the shape of its result depends on the values, and a compiled step"  # type: ignore[union-attr]
                 " has one shape: use np.where in place of a mask, or leave this outside"

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.record import Record
 from ..core.tape import Tape
+from ..passes.rewrite import op_of
 from .program import Program
 
 __all__ = ["scheduled"]
@@ -27,7 +28,7 @@ def scheduled(program: Program) -> Program:
     readers: dict[Record, set[Record]] = {}
     for r in tape.records:
         first = r.inputs[0] if r.inputs else None
-        view = r.primitive.name in VIEWS and first is not None  # type: ignore[union-attr]  # no leaf
+        view = op_of(r) in VIEWS and first is not None
         roots[r] = roots.get(first, first) if view and first is not None else r
         for p in r.inputs:
             if p is not None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..core.primitive import alias
 from ..core.record import Record
+from ..passes.rewrite import op_of
 from .program import Program
 from .schedule import VIEWS
 from .writers import is_elementwise, writer
@@ -109,7 +110,7 @@ class Storage:
             self.root[r] = r
             if source is not None and prim is prim.item:
                 self.way[r], self.root[r] = "view", self.root[source]
-            elif source is not None and len(r.inputs) == 1 and r.dtype and (prim.view or prim.name in VIEWS):
+            elif source is not None and len(r.inputs) == 1 and r.dtype and (prim.view or op_of(r) in VIEWS):
                 x = array(source)
                 y = x if prim is alias else prim.forward(x, **(r.params or {}))
                 if isinstance(y, np.ndarray) and (y is x or np.may_share_memory(x, y)):
@@ -191,7 +192,7 @@ class Storage:
 
 def _in_place(r: Record, p: Record) -> bool:
     """Whether the result may be written over this operand."""
-    name = r.primitive.name  # type: ignore[union-attr]  # no leaf
+    name = op_of(r)
     if name == "where":
         return r.inputs[2] is p and r.inputs[0] is not p and r.inputs[1] is not p
     if name == "added_at":

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core.record import Record
+from ..passes.rewrite import op_of
 from ..writing.helpers import function_of, parsed
 from ..writing.layout import text_of
 from ..writing.literals import literal, numpy_name
@@ -48,7 +49,7 @@ def _only_call(f: Any) -> Any:
 
 def is_elementwise(r: Record) -> bool:
     """Whether it is written element by element, so that its result may go where an operand of its shape lies."""
-    return ufunc_of(r) is not None or (r.primitive is not None and r.primitive.name in ELEMENTWISE)
+    return ufunc_of(r) is not None or op_of(r) in ELEMENTWISE
 
 
 def writer(r: Record) -> Writer | None:
@@ -57,7 +58,7 @@ def writer(r: Record) -> Writer | None:
         return None
     if ufunc_of(r) is not None:
         return _ufunc
-    choose = {**ELEMENTWISE, **WHOLE}.get(r.primitive.name)
+    choose = {**ELEMENTWISE, **WHOLE}.get(op_of(r))
     return None if choose is None else choose(r)
 
 
@@ -118,7 +119,7 @@ def _reduction(r: Record) -> Writer | None:
     axis, keep = params.get("axis"), params.get("keepdims", False)
     if isinstance(axis, np.integer):
         axis = int(axis)
-    f = REDUCTIONS[r.primitive.name]  # type: ignore[union-attr]  # no leaf
+    f = REDUCTIONS[op_of(r)]
     tail = ", True" if keep else ""
     return lambda _, xs, out: [f"{f}.reduce({xs[0]}, {axis}, None, {out}{tail})"]
 

@@ -11,7 +11,7 @@ from ..core.modes import Mode, switch
 from ..core.record import Record, leaf
 from ..core.tape import Tape, Trace
 from ..core.tensor import Tensor
-from .rewrite import made, rebuilt
+from .rewrite import made, op_of, rebuilt
 
 __all__ = ["opened"]
 
@@ -49,7 +49,7 @@ def opened(
     def change(r: Record, inputs: tuple[Any, ...]) -> Any:
         if r.dtype is None or worth(r) or any(isinstance(x, Record) and x.dtype is None for x in inputs):
             return None
-        f = (instead or {}).get(r.primitive.name, r.primitive.forward)  # type: ignore[union-attr]  # no leaf
+        f = (instead or {}).get(op_of(r), r.primitive.forward)  # type: ignore[union-attr]  # no leaf
         inside = _inside(f, r, inputs)
         if inside is None:
             return None

@@ -16,7 +16,7 @@ from ..core.primitive import Primitive
 from ..core.record import Record
 from ..core.tape import Tape
 from ..ops.declare import OPS
-from .rewrite import constants_of, made, rebuilt
+from .rewrite import constants_of, made, op_of, rebuilt
 
 __all__ = ["with_scales_moved"]
 
@@ -185,11 +185,11 @@ def _linear(r: Record, zeros: set[Record]) -> list[Sequence[Record]]:
     floats = [p for p in r.inputs if p is not None and p.dtype == r.dtype]
     if prim.linear is True and len(floats) == len(r.inputs):
         return [[p for p in dict.fromkeys(floats) if p not in zeros]]
-    if prim.name == "where" and r.inputs[0] is not None:
+    if op_of(r) == "where" and r.inputs[0] is not None:
         taken = [p for p in r.inputs[1:] if p is not None and p not in zeros]
         plain = all(p is not None or x == 0 for p, x in zip(r.inputs[1:], r.values[1:], strict=True))
         return [taken] if plain and taken and all(p.dtype == r.dtype for p in taken) else []
-    if prim.name == "divide":
+    if op_of(r) == "divide":
         return [[p] for p in floats if p is r.inputs[0] and p is not r.inputs[1]]
     if prim.linear == "each":
         return [[p] for p in dict.fromkeys(floats) if list(r.inputs).count(p) == 1]
