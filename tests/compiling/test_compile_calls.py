@@ -308,6 +308,12 @@ def test_donated_arrays_that_share_memory_are_refused() -> None:
         with pytest.raises(CompileError, match=said):
             compiled(*args)
     compiled(whole[:4].reshape(4), v, x)  # a view alone does no harm
+    owners = np.zeros(4), np.zeros(4)
+    compiled(*owners, np.zeros(4))
+    with pytest.raises(CompileError, match="w is donated and shares memory with v"):
+        compiled(owners[0], owners[0], np.zeros(4))
+    with pytest.raises(CompileError, match="v is donated and shares memory with x"):
+        compiled(*owners, owners[1])
     frozen = w.copy()
     frozen.flags.writeable = False
     with pytest.raises(CompileError, match="w is donated and read-only"):

@@ -261,6 +261,24 @@ def test_draws_keep_their_order() -> None:
         np.testing.assert_allclose(x, y, rtol=1e-13)
 
 
+def test_an_op_that_draws_waits_for_the_draws_before_it() -> None:
+    """Though it could run sooner, and free memory."""
+
+    def _drawn(x: Any, *, rng: Any) -> Any:
+        return rng.normal(size=3) + x.sum()
+
+    drawn = tg.primitive(_drawn).defvjp(None)
+
+    def f(x: Any, rng: Any) -> Any:
+        h = np.exp(x)
+        a = rng.normal(size=3)
+        return a, drawn(h, rng=rng)
+
+    x = np.zeros((20, 20))
+    for y, z in zip(compile(f)(x, np.random.default_rng(1)), f(x, np.random.default_rng(1)), strict=True):
+        np.testing.assert_array_equal(y, z)
+
+
 # Errors that are the caller's
 
 

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ..core.apply import locate
+from ..core.apply import apply_any, locate
 from ..core.modes import current
 from ..core.primitive import Primitive
 from ..core.record import MANY, Record, clock
-from ..core.source import PACKAGE
 from ..core.tensor import Tensor
 from .problem import CompileError
 
 __all__ = ["DRAWS", "Draws"]
+
+APPLY = apply_any.__code__.co_filename  # the file that runs forward functions
 
 METHODS = (
     "beta", "binomial", "chisquare", "choice", "dirichlet", "exponential", "f", "gamma", "geometric", "gumbel",
@@ -62,6 +63,15 @@ def _draw(method: str) -> Primitive:
 DRAWS = {method: _draw(method) for method in METHODS}
 
 
+def _is_in_an_op(frame: Any) -> bool:
+    """Whether this is the forward function of an op that draws: the op is what is recorded."""
+    while frame is not None:
+        if frame.f_code.co_filename == APPLY:
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _recording(method: str) -> Any:
     original = getattr(np.random.Generator, method)
     primitive = DRAWS[method]
@@ -69,7 +79,7 @@ def _recording(method: str) -> Any:
     def draw(self: Draws, *args: Any, **kwargs: Any) -> Any:
         value = original(self, *args, **kwargs)
         traces = current().traces
-        if not traces or _getframe(1).f_code.co_filename.startswith(PACKAGE):
+        if not traces or _is_in_an_op(_getframe(1)):
             return value
         y = np.asarray(value)
         r = Record()
