@@ -301,7 +301,7 @@ def _zip(calls: Calls, args: list[Node], keywords: dict[str, Node]) -> Iterator[
 def _enumerate(calls: Calls, args: list[Node], keywords: dict[str, Node]) -> Iterator[Node]:
     start = args[1].live if len(args) > 1 else keywords["start"].live if "start" in keywords else 0
     for i, part in enumerate(calls.iterated(args[0]), start):
-        yield calls.sequence(-1, "tuple", [calls.node(None, (), i), part])
+        yield calls.sequence(-1, "tuple", [calls.counter(i), part])
 
 
 def _reversed(calls: Calls, args: list[Node], _keywords: dict[str, Node]) -> Iterator[Node]:

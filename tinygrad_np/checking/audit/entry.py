@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .analysis import analysed
+from .node import Node
 from .recording import Recording
 from .report import AuditError, AuditReport
 
@@ -102,11 +106,28 @@ def audit_script(
 
 def _reported(run: Recording, loss: str | None, numeric: bool) -> Audited:
     try:
-        return Audited(analysed(run, numeric), run.returned)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):  # of what is tried, not of what the program did
+            warnings.simplefilter("ignore")
+            return Audited(analysed(run, numeric), run.returned)
     except AuditError as error:
         error.ran, error.result = True, run.returned
         raise
     except Exception as failure:  # the program has run; what it returned is not to be lost
-        broken = AuditError(f"the audit itself failed, with {type(failure).__name__}: {failure}")
+        at = _where(run, failure)
+        why = f"the audit itself failed, with {type(failure).__name__}: {failure}"
+        broken = AuditError(f"{at}cannot be followed: {why}")
         broken.ran, broken.result = True, run.returned
         raise broken from None
+
+
+def _where(run: Recording, failure: BaseException) -> str:
+    """The line of the program that the audit was looking at when it failed."""
+    found = f"{run.name} "
+    frame = failure.__traceback__
+    while frame is not None:
+        for value in frame.tb_frame.f_locals.values():
+            if isinstance(value, Node) and 0 <= value.site < len(run.rewriter.sites):
+                statement = run.rewriter.sites[value.site].statement
+                found = f"line {statement.line}: {statement.source:.60} "
+        frame = frame.tb_next
+    return found

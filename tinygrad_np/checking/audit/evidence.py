@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from .names import is_rate_name
 from .node import Node, ndim_of, shape_of
 from .optimiser import optimiser_input
 from .penalty import is_penalty
 from .program import Iteration, Parameter, is_array
 from .replay import CannotError, Graph, Overrides, same
+from .sizes import is_size
 from .truth import Truth
 from .update import Factor, Term, alike, decompose, factors_of, gradient_of_terms, op_of, origin, rates
 
@@ -31,6 +34,7 @@ class Applied:
         self.rates: list[tuple[Factor, ...]] = [()]
         self.carried: list[Term] = []  # gradients of earlier turns that were applied before
         self.pending: list[Term] = []  # gradients of earlier turns that are applied in this one, with its own
+        self.inner: list[Term] = []  # multiples of the parameter in the gradient itself
         self.based = True  # the old value itself is a term; else what decay leaves of it
         self.in_turn = False  # right at the values of its turn
 
@@ -151,6 +155,7 @@ class Evidence:
             data = [Term(data[0].atom, -1 if total < 0 else 1, (), data[0].scatter, data[0].step, data[0].via)]
         made = Applied(p, data, decay, state)
         made.based = based
+        made.inner = [s for t in data for s in self._decay_within(t, p.node)]
         unfactored = [t for t in state if self._is_carried(t, data)]
         applied = self.graph.ancestors([p.node])
         made.carried = [t for t in unfactored if t.atom.index in applied]
@@ -160,7 +165,7 @@ class Evidence:
 
             def is_gradients(n: Node) -> bool:
                 """Whether a factor is no part of the step size."""
-                if self._is_size(n):
+                if is_size(n, self.iteration.inside):
                     return True
                 return n.index in self.influenced and not clipping and not self._is_running(n, replaced)
 
@@ -182,6 +187,19 @@ class Evidence:
             return False  # damped: momentum
         return is_array(t.atom)
 
+    def _decay_within(self, t: Term, root: Node) -> list[Term]:
+        """The multiples of a parameter among the summands of its gradient."""
+        if t.scatter:
+            return []
+        parts = decompose(t.atom, root, self.iteration.inside)
+        if len(parts) < 2:
+            return []
+        return [
+            Term(s.atom, t.sign * s.sign, (*t.factors, *s.factors), s.scatter, t.step)
+            for s in parts
+            if root.index in (s.atom.index, origin(s.atom).index) and s.factors
+        ]
+
     def _refined(self, t: Term, p: Parameter, replaced: set[int]) -> Term:
         """Through the arithmetic of an optimiser to the gradient it was handed."""
         g = optimiser_input(t.atom, shape_of(p.node.value), self.influenced, replaced, p.node.index)
@@ -193,26 +211,6 @@ class Evidence:
         """Whether a scalar has a running mean in it, as in AdaGrad."""
         above = self.graph.ancestors([n], lambda m: m.index not in self.iteration.inside)
         return any(i in replaced and i not in self.iteration.inside and i not in self.iteration.forward for i in above)
-
-    def _is_size(self, n: Node) -> bool:
-        """Whether a number is made of counts and nothing else."""
-        todo, seen = [n], set()
-        counts = False
-        while todo:
-            m = todo.pop()
-            if m.index in seen:
-                continue
-            seen.add(m.index)
-            if m.function is None or op_of(m) in ("shape", "size", "len", "ndim"):
-                fraction = isinstance(m.value, float | np.floating)
-                if fraction and (m.name or not float(m.value).is_integer()):
-                    return False
-                if isinstance(m.value, np.ndarray) and m.function is None and m.value.dtype.kind == "f":
-                    return False
-                counts = counts or not fraction
-                continue
-            todo.extend(m.parents)
-        return counts
 
     # Values and verdicts
 
@@ -283,6 +281,10 @@ class Evidence:
             readings.append(G + a.decayed(state.get))
             if same(readings[1], T, scale):
                 return "right"
+        if a.inner and shape_of(G) == shape_of(T):
+            readings.append(G - a.gradient(state.get, a.inner))
+            if same(readings[-1], T, scale):
+                return "right"
         for K in state.truth.at_kinks(a.node) if shape_of(G) == shape_of(T) else ():
             if any(same(r, K, scale) for r in readings):
                 return "kink"
@@ -333,6 +335,10 @@ class Evidence:
             else:
                 a.rate = first
                 self.judge(self.state, [a])
+        self._agree()
+        for a in self.applied:
+            if self.state.verdict.get(a.node.index) == "wrong":
+                self._stepped_by_literals(a)
         scale = self._scale(self.state.truth)
         for a in self.applied:  # steps that take turns, each with a forward pass of its own
             if self.state.verdict.get(a.node.index) == "wrong" and a.parameter.steps:
@@ -341,10 +347,41 @@ class Evidence:
                     self.state.verdict[a.node.index] = "right"
                     a.in_turn = True
 
+    def _agree(self) -> None:
+        """One optimiser, one step size: a parameter that needs another one to be right is wrong."""
+        used = Counter(_signature(a.rate) for a in self.applied if self.state.verdict.get(a.node.index) != "wrong")
+        most = used.most_common(1)
+        for a in self.applied if most and most[0][1] > 1 else ():
+            shared = [r for r in a.rates if _signature(r) == most[0][0]]
+            if shared and _signature(a.rate) != most[0][0]:
+                a.rate = shared[0]
+                self.judge(self.state, [a])
+
+    def _stepped_by_literals(self, a: Applied) -> None:
+        """A right gradient times plain numbers: together they are the step size, ``2 * 0.01`` or ``1 / 10``."""
+        i = a.node.index
+        if len(a.data) != 1 or any(is_rate_name(f.name) for f, _ in a.data[0].factors):
+            return
+        t = a.data[0]
+        numbers = tuple(f for f in t.factors if f[0].function is None and not f[0].name)
+        numbers = tuple(f for f in numbers if isinstance(f[0].value, float)) or numbers
+        named = [n for n in t.via if n not in a.parameter.steps]
+        if not numbers or not any(same(self.state.get(n), self.state.wanted[i]) for n in named):
+            return
+        before, a.rate = a.rate, numbers
+        self.judge(self.state, [a])
+        if self.state.verdict[i] == "wrong":
+            a.rate = before
+            self.judge(self.state, [a])
+
     @property
     def hand_inputs(self) -> set[int]:
         """Values of the forward pass that the hand-written backward pass reads."""
         return {p.index for i in self.hand for p in self.graph.nodes[i].parents if p.index in self.iteration.forward}
+
+
+def _signature(rate: tuple[Factor, ...]) -> tuple[tuple[Any, ...], ...]:
+    return tuple(sorted((f.name, f.site, power) for f, power in rate))
 
 
 def _broadcasts(a: Any, b: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .library import FIELDS, Field, getitem, is_number, matters
-from .node import Frame, Node, columns, joined, make_dict, make_list, make_tuple
+from .node import Frame, Node, columns, counted, joined, make_dict, make_list, make_tuple
 from .shadow import Shadow
 
 __all__ = ["Looking"]
@@ -103,7 +103,10 @@ class Looking:
                 yield self.shadow.item(live, i, v)
         else:
             for v in live:
-                yield self.shadow.of(v)
+                yield self.counter(v) if kind is range else self.shadow.of(v)
+
+    def counter(self, i: int) -> Node:
+        return self.node(counted, (self.node(None, (), i),), i)
 
     def attribute(self, site: int, where: Node, name: str) -> Node:
         live = where.live

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .node import Node, shape_of
 from .update import ADD, DIV, MUL, NEG, SAME, SUB, op_of, origin
 
@@ -23,7 +25,9 @@ NONLINEAR = {
     "minimum",
     "reciprocal",
 }
-ELEMENTWISE = ADD | SUB | MUL | DIV | NEG | SAME | NONLINEAR | {"where", "set_item"}
+COMPARED = {"gt", "lt", "ge", "le", "greater", "less", "greater_equal", "less_equal"}
+ELEMENTWISE = ADD | SUB | MUL | DIV | NEG | SAME | NONLINEAR | COMPARED | {"where", "set_item"}
+BOUNDING = {"clip", "minimum", "maximum", "fmin", "fmax", "where", "set_item", *SAME}
 
 
 def optimiser_input(
@@ -34,8 +38,44 @@ def optimiser_input(
     ``influenced``: what depends on the loss; ``replaced``: what another value took the place of in this iteration,
     running means among them.
     """
+    handed = _handed(atom, shape, influenced, replaced, root)
+    bounded = _unbounded(handed or atom, shape, influenced)
+    return bounded if bounded is not None else handed
+
+
+def _unbounded(n: Node, shape: tuple[int, ...], influenced: set[int]) -> Node | None:
+    """What was clipped to bounds beyond zero, however that is written."""
+    found = None
+    todo, seen = [n], {n.index}
+    low, high = _range(n)
+    if shape_of(n.value) != shape or low == high:
+        return None
+    while todo:
+        k = todo.pop()
+        if op_of(k) not in BOUNDING:
+            continue
+        for p in _followed(k, shape, influenced):
+            if p.index not in seen:
+                seen.add(p.index)
+                if shape_of(p.value) == shape and np.asarray(p.value).dtype.kind == "f":
+                    todo.append(p)
+                    if op_of(k) not in SAME and np.array_equal(np.clip(p.value, low, high), n.value):
+                        found = p
+    return found
+
+
+def _range(n: Node) -> tuple[float, float]:
+    v = np.asarray(n.value)
+    if not v.size or v.dtype.kind != "f":
+        return 0.0, 0.0
+    low, high = float(v.min()), float(v.max())
+    return low if low < 0 else -np.inf, high if high > 0 else np.inf
+
+
+def _handed(atom: Node, shape: tuple[int, ...], influenced: set[int], replaced: set[int], root: int) -> Node | None:
     inside, hot, running = _region(atom, shape, influenced, replaced, root)
-    if atom.index not in inside or not hot or not (running or op_of(origin(atom)) in ("clip", "sign")):
+    bounded = any(op_of(n) == "sign" for n in inside.values()) or op_of(origin(atom)) == "clip"
+    if atom.index not in inside or not hot or not (running or bounded):
         return None
     for g in sorted(inside.values(), key=lambda n: -n.index):
         if g is atom or _reaches(g, hot, inside, shape, influenced):
@@ -50,7 +90,14 @@ def optimiser_input(
 
 def _followed(n: Node, shape: tuple[int, ...], influenced: set[int]) -> list[Node]:
     """Arguments that carry the gradient; scalars among them scale it (clipping by norm)."""
-    return [p for p in n.parents if p.index in influenced and shape_of(p.value) == shape]
+    carried = [p for p in n.parents if p.index in influenced]
+    whole = [p for p in carried if shape_of(p.value) == shape]
+    return whole or [p for p in carried if _fits_into(shape_of(p.value), shape)]
+
+
+def _fits_into(small: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether one shape is broadcast to the other: a gradient that was summed over too much."""
+    return len(small) <= len(shape) and all(i in (1, j) for i, j in zip(small[::-1], shape[::-1], strict=False))
 
 
 def _region(
@@ -63,7 +110,7 @@ def _region(
     todo = [atom]
     while todo:
         n = todo.pop()
-        if n.index in inside or op_of(n) not in ELEMENTWISE or shape_of(n.value) != shape:
+        if n.index in inside or op_of(n) not in ELEMENTWISE or not _fits_into(shape_of(n.value), shape):
             continue
         carried = _followed(n, shape, influenced)
         if not carried:

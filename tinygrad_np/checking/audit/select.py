@@ -133,6 +133,8 @@ def _carries_over(n: Node, it: Iteration) -> bool:
         if k.index in seen:
             continue
         seen.add(k.index)
+        if k.index not in it.inside and it.prefix and (k is n.before or (k.name and k.name == n.name)):
+            return True
         if op_of(k) in ("add", "sub", "inplace_add") and it.prefix:
             for p in k.args:
                 if p.index not in it.inside and ndim_of(p.value) == 0 and p.loops != it.prefix and _was_bound(p, n):

@@ -25,6 +25,7 @@ SUB = {"sub", "subtract", "isub", "inplace_sub", "inplace_subtract"}
 MUL = {"mul", "multiply", "imul", "inplace_mul"}
 DIV = {"truediv", "divide", "true_divide", "itruediv", "inplace_truediv"}
 SIMPLE = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0)  # of derivatives, not of step sizes
+BOUNDS = {"clip", "minimum", "maximum"}
 SAME = {"alias", "as_float", "array_of", "copy", "pos", "positive", "asarray", "array"}
 NEG = {"neg", "negative"}
 
@@ -188,8 +189,6 @@ def _terms(
     elif name in DIV and len(args) == 2 and _is_scalar(args[1]):
         s, fs = _unfolded(args[1], -1)
         yield from _terms(args[0], sign * s, (*factors, *fs), scatter, roots, step, deeper, via)
-    elif (name == "set_item" and _is_whole(n)) or (name == "copyto" and len(n.parents) == 2):
-        yield from _terms(args[-1], sign, factors, scatter, roots, step, deeper, via)
     elif name in ("set_item", "put") and len(args) == 3 and _is_change(n):
         yield from _terms(args[0], sign, factors, scatter, roots, step, deeper, via)
         change = args[2]
@@ -197,6 +196,10 @@ def _terms(
             change = change.args[0]
         s = -sign if op_of(change) in SUB else sign
         yield from _terms(change.args[1], s, factors, (*scatter, n), roots, step, deeper, via)
+    elif (name == "set_item" and _is_whole(n)) or (name == "copyto" and len(n.parents) == 2):
+        yield from _terms(args[-1], sign, factors, scatter, roots, step, deeper, via)
+    elif name in BOUNDS and args and not factors and sign > 0 and _is_projection(args[0], roots, step):
+        yield from _terms(args[0], sign, factors, scatter, roots, step, deeper, via)
     elif name in ("add_at", "subtract_at"):
         yield from _terms(args[0], sign, factors, scatter, roots, step, deeper, via)
         s = -sign if name == "subtract_at" else sign
@@ -219,6 +222,13 @@ def _rate_like(n: Node) -> bool:
 def _fits(n: Node, args: tuple[Node, ...]) -> bool:
     """Whether both summands have the shape of the sum, or broadcast to it."""
     return all(ndim_of(a.value) <= ndim_of(n.value) for a in args)
+
+
+def _is_projection(n: Node, roots: _Stop, step: Node) -> bool:
+    """Whether ``n`` is a parameter that was stepped: what bounds it is no part of its gradient."""
+    return any(
+        t.atom.index == roots.root and not t.factors and t.sign > 0 for t in _terms(n, 1, (), (), roots, step, 0)
+    )
 
 
 def _is_whole(n: Node) -> bool:
