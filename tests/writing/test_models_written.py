@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from writing.test_numpy_source import lint, runs, runs_alone
 
-from tinygrad_np import derive
+from tinygrad_np import derive, write
 from tinygrad_np.passes import optimised
 from tinygrad_np.passes.backward import gradient_tape
 from tinygrad_np.writing import to_numpy
@@ -63,3 +63,28 @@ def test_the_nets_are_laid_out_as_a_formatter_would(tmp_path: Path) -> None:
         (tmp_path / f"{name}.py").write_text(f"import numpy as np\n\n\n{own}")
     command = [sys.executable, "-m", "ruff", "format", "--isolated", "--diff", "."]
     assert subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout == ""
+
+
+def test_parameters_in_a_dict_are_arguments_of_their_own() -> None:
+    model = importlib.import_module("models.two_layer")
+    params, x, y = model.example(np.random.default_rng(0))
+    source = write(model.loss, params, x, y, wrt=["params"], name="step")
+    assert "def step(w1, b1, w2, b2, x, y):" in source
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)
+    value, *grads = namespace["step"](*params.values(), x, y)
+    manual = model.manual_gradients(params, x, y)
+    assert value == model.loss(params, x, y)
+    for name, grad in zip(params, grads, strict=True):
+        np.testing.assert_allclose(grad, manual[name], rtol=1e-12)
+    assert "grad_b2" not in write(model.loss, params, x, y, wrt=["w1"], name="step").split("return")[1]
+    assert len(derive(model.loss, params, x, y, wrt=["w1", "b1"])["Updates"].items) == 2
+
+
+def test_a_result_in_a_dict_is_a_tuple() -> None:
+    source = write(lambda p: {"a": p["u"] + 1, "b": [p["v"] * 2]}, {"u": np.ones(2), "v": np.ones(3)}, name="both")
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)
+    a, b = namespace["both"](np.zeros(2), np.ones(3))
+    np.testing.assert_array_equal(a, [1, 1])
+    np.testing.assert_array_equal(b, [2, 2, 2])

@@ -18,9 +18,9 @@ from ..core.record import Record
 from ..core.tape import Tape
 from ..passes.backward import gradient_tape
 from ..passes.rewrite import constants_of
+from .arguments import Flat
 from .formulas import formula_of
 from .local import local_derivative
-from .numpy_source import argument_numbers
 from .reasons import reasons, shapes
 from .sheet import Derivation, Item, Section
 from .shortcuts import shortcut
@@ -47,11 +47,11 @@ def derive(
     Parameters
     ----------
     f
-        A function of arrays that gives one number.
+        A function of arrays, or of nested dicts, lists and tuples of them, that gives one number.
     *args
         Example arguments; shapes and dtypes are theirs.
     wrt
-        Names or numbers of the arguments.
+        Names of arrays, or names or numbers of arguments, as `write` takes them.
     symbols
         How to write names of the program, ``{"h_relu": "h'", "pred": r"\hat{y}", "loss": "e"}``; others follow
         `symbol`.
@@ -66,11 +66,12 @@ def derive(
     >>> [item.tex for item in found["The chain"].items]  # doctest: +ELLIPSIS
     ['\\frac{\\partial e}{\\partial \\mathrm{pred}} = 2 \\, \\left(\\mathrm{pred} - y\\right)', ...]
     """
-    numbers = argument_numbers(f, wrt, len(args))
-    tape = readable(gradient_tape(f, *args, wrt=numbers))
+    call = Flat(f, args)
+    numbers = call.numbers(wrt)
+    tape = readable(gradient_tape(call.function, *call.arrays, wrt=numbers))
     name = getattr(f, "__name__", "f")
     sheet = _Sheet(tape, dict(symbols or {}), [tape.inputs[i] for i in numbers])
-    values = sheet.values(args)
+    values = sheet.values(call.arrays)
     sections = (sheet.shapes(), sheet.forward(), sheet.local(values), sheet.chain(values), sheet.updates())
     default = "The gradient" if name == "<lambda>" else f"The gradient of {name}"
     return Derivation(title or default, tuple(section for section in sections if section.items))

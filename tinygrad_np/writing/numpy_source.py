@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import inspect
 import keyword
 import sys
 import textwrap
@@ -16,6 +15,7 @@ from ..core.tape import Tape, trace
 from ..passes import without_dead
 from ..passes.backward import gradient_tape, named_arguments
 from ..passes.rewrite import constants_of, op_of
+from .arguments import Flat
 from .buffers import buffers, filling
 from .helpers import Helpers
 from .layout import WIDTH, text_of, wrapped
@@ -24,7 +24,7 @@ from .names import wished_name
 from .notation import expression
 from .statements import Statements, readable, rule_of
 
-__all__ = ["argument_numbers", "outside", "to_numpy", "write"]
+__all__ = ["outside", "to_numpy", "write"]
 
 INDENT = "    "
 SHORT = 52  # columns of an expression that still goes into another
@@ -39,11 +39,12 @@ def write(f: Callable[..., Any], *args: Any, wrt: Sequence[int | str] | None = N
     Parameters
     ----------
     f
-        A function of arrays; with ``wrt`` one that gives a single number.
+        A function of arrays, or of nested dicts, lists and tuples of them; with ``wrt`` one that gives a single number.
     *args
-        Example arguments: the source is for their shapes and dtypes.
+        Example arguments: the source is for their shapes and dtypes. It takes the arrays in them one by one.
     wrt
-        Numbers or names of the arguments to differentiate by; None: ``f`` alone, which may call transforms itself.
+        Names of arrays, or names or numbers of arguments, to differentiate by: ``["w1"]``, or ``["params"]`` for all in
+        a dict; None: ``f`` alone, which may call transforms itself.
     name
         What to call the function; ``f``'s name, or ``<name>_and_gradients``.
 
@@ -75,20 +76,11 @@ def write(f: Callable[..., Any], *args: Any, wrt: Sequence[int | str] | None = N
     ...
     """
     own = name or getattr(f, "__name__", "f").strip("<>").replace("lambda", "function")
+    call = Flat(f, args)
     if wrt is None:
-        return to_numpy(readable(trace(f, *named_arguments(f, args))), own)
-    tape = gradient_tape(f, *args, wrt=argument_numbers(f, wrt, len(args)))
+        return to_numpy(readable(trace(call.function, *named_arguments(call.function, call.arrays))), own)
+    tape = gradient_tape(call.function, *call.arrays, wrt=call.numbers(wrt))
     return to_numpy(readable(tape), name or f"{own}_and_gradients")
-
-
-def argument_numbers(f: Callable[..., Any], wrt: Sequence[int | str], n: int) -> list[int]:
-    names = list(inspect.signature(f).parameters)
-    found = []
-    for i in [wrt] if isinstance(wrt, str) else wrt:
-        if i not in names[:n] if isinstance(i, str) else not -n <= i < n:
-            raise ValueError(f"{getattr(f, '__name__', 'f')} has no argument {i!r}; it takes {', '.join(names[:n])}")
-        found.append(names.index(i) if isinstance(i, str) else i)
-    return found
 
 
 def to_numpy(tape: Tape, name: str = "step", *, comments: bool = True) -> str:
