@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import cost, forms, forward, gradient, mutation, orders, special, strategies, ties, traced
+from . import cost, forms, forward, gradient, layouts, mutation, notation, orders, special, strategies, ties, traced
 from .gradient import where_raised
 from .progress import shown
 from .report import Check, OpReport
@@ -31,7 +31,7 @@ CHECKS: tuple[tuple[str, Callable[[Subject], Check]], ...] = (
     ("broadcasting", forms.broadcasting),
     ("shapes", forms.sizes),
     ("axes", forms.axes),
-    ("layouts", forms.layouts),
+    ("layouts", layouts.layouts),
     ("dtypes", forms.dtypes),
     ("kinks", special.curve),
     ("ties", ties.ties),
@@ -40,6 +40,7 @@ CHECKS: tuple[tuple[str, Callable[[Subject], Check]], ...] = (
     ("threads", forward.threads),
     ("saved", cost.memory),
     ("time", cost.speed),
+    ("notation", notation.notation),
     ("mutation", mutation.score),
 )
 
@@ -47,7 +48,8 @@ CHECKS: tuple[tuple[str, Callable[[Subject], Check]], ...] = (
 STOPS = {"random": "the op differs from call to call", "in-place": "the op or its rule writes into what it is given"}
 ALWAYS = ("forward", "inputs", "alias", "time")
 OF_DERIVATIVES = (
-    "traced", "numeric", "jvp", "second", "broadcasting", "shapes", "kinks", "ties", "special", "drawn", "mutation",
+    "traced", "numeric", "jvp", "second", "broadcasting", "shapes", "kinks", "ties", "special", "drawn", "notation",
+    "mutation",
 )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ A hypothesis is a statement about numbers, and is said only where they prove it.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from operator import itemgetter
@@ -18,8 +17,9 @@ from ...core.primitive import Primitive
 from ..diagnose import Diagnosis, diagnose
 from .call import Call
 from .point import Point, Truth
+from .trials import tried, with_rules
 
-__all__ = ["explain", "swapped_operands", "with_rules"]
+__all__ = ["explain", "swapped_operands"]
 
 Array = NDArray[Any]
 OUTPUT = "the output"
@@ -33,7 +33,7 @@ def explain(point: Point, i: int, G: Array, truth: Truth) -> Diagnosis | None:
     if any(y.dtype.kind != "f" for y in point.problem.ys):
         return None
     if G.shape == T.shape and not np.isfinite(G).all():
-        return None
+        return _not_finite(call.xs[i], G, call.names[i])
     room = float(np.max(truth.room, initial=0))
 
     def same(a: Array, b: Array) -> bool:
@@ -60,7 +60,9 @@ def explain(point: Point, i: int, G: Array, truth: Truth) -> Diagnosis | None:
             for j in range(len(xs))
             if j != i and (other := point.truth(j)) is not None and same(G, other.value)
         ),
+        *tried(point, i, G, T, same),
         _cancels(point, i, T, same),
+        _half_the_digits(G, T),
         _diagonal(point, i, G, same),
         _path(G - T, xs, ys, us, call.names, room),
         _repeated(call, G, T, room),
@@ -154,6 +156,27 @@ def _cancels(point: Point, i: int, T: Array, same: Callable[[Array, Array], bool
     return None
 
 
+def _half_the_digits(G: Array, T: Array) -> Diagnosis | None:
+    some = T != 0
+    if G.dtype != np.float64 or not np.any(some) or np.any(G[~some]):
+        return None
+    worst = float(np.max(np.abs(G - T)[some] / np.abs(T)[some]))
+    if not 1e-11 < worst < 3e-7:
+        return None
+    return Diagnosis("dtype", f"right to {int(-np.log10(worst))} digits: part of the rule is in float32")
+
+
+def _not_finite(x: Array, G: Array, name: str) -> Diagnosis:
+    """Where NaN comes from shows in where it stands."""
+    bad = ~np.isfinite(G)
+    word = "NaN" if np.any(np.isnan(G)) else "infinite"
+    if np.any(x == 0) and not np.any(bad & (x != 0)):
+        return Diagnosis("not-finite", f"{word} where {name} is 0: the rule divides by 0, or takes its logarithm")
+    if np.all(np.abs(x[bad]) > 30) and np.any(~bad):
+        return Diagnosis("not-finite", f"{word} where {name} is large: something in the rule overflows")
+    return Diagnosis("not-finite", f"{word} at {int(np.sum(bad))} of {bad.size} elements, at finite values")
+
+
 def _diagonal(point: Point, i: int, G: Array, same: Callable[[Array, Array], bool]) -> Diagnosis | None:
     claim = point.claim(i)
     if len(point.us) != 1 or point.us[0].shape != G.shape or not claim.every_v or G.size < 2:
@@ -243,10 +266,16 @@ def _factor_by_element(G: Array, T: Array, call: Call, ys: Sequence[Array], room
         ("1 / {0}", lambda v: 1 / v),
         ("{0}**2", np.square),
         ("1 / {0}**2", lambda v: 1 / v**2),
+        ("(1 + {0})", lambda v: 1 + v),
+        ("1 / (1 + {0})", lambda v: 1 / (1 + v)),
+        ("{0} / (1 + {0})", lambda v: v / (1 + v)),
+        ("(1 + {0}) / {0}", lambda v: (1 + v) / v),
         ("(1 - {0})", lambda v: 1 - v),
         ("1 / (1 - {0})", lambda v: 1 / (1 - v)),
         ("(1 - {0}**2)", lambda v: 1 - v * v),
         ("1 / (1 - {0}**2)", lambda v: 1 / (1 - v * v)),
+        ("(1 + {0}**2)", lambda v: 1 + v * v),
+        ("1 / (1 + {0}**2)", lambda v: 1 / (1 + v * v)),
         ("exp({0})", np.exp),
         ("exp(-{0})", lambda v: np.exp(-v)),
         ("sign({0})", np.sign),
@@ -262,23 +291,6 @@ def _factor_by_element(G: Array, T: Array, call: Call, ys: Sequence[Array], room
             if np.isfinite(factor).all() and np.all(np.abs(G - factor * T) <= room * (1 + np.abs(factor))):
                 return Diagnosis("activation", f"off by the factor {text.format(name)}, element by element")
     return None
-
-
-def with_rules(prim: Primitive, wrap: Callable[[int, Callable[..., Any]], Callable[..., Any]]) -> Primitive:
-    """A copy of the op whose rule for each argument is ``wrap(i, rule)``."""
-    other = copy.copy(prim)
-    if prim.fixed:
-        other.vjps = tuple(None if r is None else wrap(i, r) for i, r in enumerate(prim.vjps))
-    else:
-
-        def rules(n: int) -> Sequence[Any]:
-            return [None if r is None else wrap(i, r) for i, r in enumerate(prim.rules(n))]
-
-        vars(other)["rules"] = rules
-    other.needed = tuple(None if n is None else -1 for n in prim.needed)
-    if hasattr(prim, "keeps"):
-        other.keeps = tuple(None if k is None else -1 for k in prim.keeps)  # type: ignore[assignment]  # of its length
-    return other
 
 
 def swapped_operands(call: Call, only: int | None = None) -> Iterator[tuple[str, Primitive]]:

@@ -1,4 +1,4 @@
-"""The same op on other forms of input: broadcast, of size 1 or 0, strided, of other dtypes, along axes from the end.
+"""The same op on other forms of input: broadcast, of size 1 or 0, of other dtypes, along axes from the end.
 
 Wrong numbers fail, on ranks and dtypes that the samples show; elsewhere, and where a rule refuses loudly what the
 samples do not show, it is a warning.
@@ -6,7 +6,7 @@ samples do not show, it is a warning.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -24,7 +24,7 @@ from .report import Check, Status
 from .sizes import free_sizes, reshaped, resized
 from .subject import Subject, finite
 
-__all__ = ["axes", "broadcasting", "dtypes", "layouts", "sizes"]
+__all__ = ["Verdicts", "alike", "arrays", "axes", "broadcasting", "dtypes", "gradient_at", "sizes"]
 
 Array = NDArray[Any]
 
@@ -55,7 +55,7 @@ class Verdicts:
 
     def look(self, call: Call, shown: bool, what: str, loud: Status = "warn") -> None:
         """Ask whether the gradient is right at a call; ``shown``: of a rank that the samples show."""
-        point = point_of(call, self.subject.rng(self.name))
+        point = point_of(call, self.subject.rng(self.name), every=False)
         if point is None:
             return
         self.seen.append(what)
@@ -70,7 +70,7 @@ class Verdicts:
             wrong = None if name in self.subject.wrong else judged(point, i, self.floor)
             if wrong is not None:
                 status = "fail" if shown and np.isfinite(got[i]).all() else "warn"
-                code = counterexample(point, i, self.subject) if status == "fail" else ""
+                code = counterexample(point.in_full(), i, self.subject) if status == "fail" else ""
                 self.add(status, f"{what}: {wrong.text}", wrong.kind, code)
 
     def check(self, passed: str) -> Check:
@@ -82,6 +82,27 @@ class Verdicts:
         if not self.seen:
             return Check(self.name, "skip", "no sample can be put in such a form")
         return Check(self.name, "pass", passed)
+
+
+def gradient_at(call: Call, us: Sequence[Array]) -> list[Array]:
+    point = Point.__new__(Point)
+    point.call, point.us = call, list(us)
+    return point.gradient()
+
+
+def arrays(ys: Sequence[Any]) -> list[Array]:
+    return [np.asarray(y) for y in ys]
+
+
+def alike(a: Sequence[Array], b: Sequence[Array], eps: float | None = None) -> bool:
+    for p, q in zip(a, b, strict=True):
+        if p.shape != q.shape:
+            return False
+        tol = 1e3 * epsilon(p, q) if eps is None else eps
+        size = float(np.max(np.abs(p), initial=0, where=np.isfinite(p)))
+        if not np.allclose(p, q, rtol=0, atol=tol * max(size, 1e-300), equal_nan=True):
+            return False
+    return True
 
 
 def ranks(subject: Subject) -> set[tuple[int, ...]]:
@@ -198,7 +219,7 @@ def axes(subject: Subject) -> Check:
                 continue
             what = f"axis {other.leaves[k]} in place of {leaf}"
             try:
-                same = _alike(_all(call.outputs(*call.xs)), _all(other.outputs(*other.xs)))
+                same = alike(arrays(call.outputs(*call.xs)), arrays(other.outputs(*other.xs)))
             except Exception as error:  # the op may count axes in its own way
                 found.add("warn", f"{what}: the op raises {where_raised(error)}\n  in {other.shown}")
                 continue
@@ -214,7 +235,7 @@ def axes(subject: Subject) -> Check:
                           counterexample(moved, None, subject))  # fmt: skip
                 continue
             for i, (a, b) in enumerate(zip(point.got, got, strict=True)):
-                if not _alike([a], [b]):
+                if not alike([a], [b]):
                     wrong = judged(moved, i)
                     text = (
                         wrong.text if wrong is not None else f"{call.names[i]}: another cotangent\n  in {other.shown}"
@@ -238,101 +259,6 @@ def _counted_from_the_end(call: Call, k: int) -> Call | None:
     return replace(call, leaves=tuple(leaves))
 
 
-def layouts(subject: Subject) -> Check:
-    """Fortran order, strides, negative strides, read-only arrays: the same numbers, the same gradient."""
-    found = Verdicts("layouts", subject)
-    ways: dict[str, Callable[[Array], Array]] = {
-        "in Fortran order": np.asfortranarray,
-        "with gaps": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
-        "with negative strides": lambda x: np.ascontiguousarray(x[..., ::-1])[..., ::-1],
-        "broadcast from one row": lambda x: np.broadcast_to(x[:1], x.shape),
-    }
-    if subject.thorough:
-        ways["of overlapping memory"] = lambda x: np.lib.stride_tricks.as_strided(
-            np.resize(x, x.size * 2), x.shape, (x.itemsize,) * x.ndim
-        )
-    for point in points(subject)[: None if subject.thorough else 4]:
-        call = point.call
-        if not any(x.ndim and x.size for x in call.xs):
-            continue
-        for what, change in ways.items():
-            xs = [change(x.copy()) if x.ndim and x.size else x.copy() for x in call.xs]
-            plain = call.at([x.copy() for x in xs])
-            for x in xs:
-                x.flags.writeable = False
-            other = call.at(xs, f"{call.origin}, {what}")
-            try:
-                right = _gradient(plain, point.us)
-            except Exception:  # the values of the new form may be hard for the op, its layout aside
-                continue
-            if not finite(plain) or not all(np.isfinite(g).all() for g in right):
-                continue
-            found.seen.append(what)
-            try:
-                values = _all(other.outputs(*other.xs))
-                got = _gradient(other, point.us)
-            except Exception as error:
-                found.add("fail", f"arrays {what}, read-only: {where_raised(error)}\n  in {call.shown}", "layout")
-                continue
-            if not _alike(values, _all(plain.outputs(*plain.xs))):
-                found.add(
-                    "fail",
-                    f"arrays {what} give other values than the same numbers in order\n  in {call.shown}",
-                    "layout",
-                )
-            elif not _alike(got, right):
-                found.add(
-                    "fail",
-                    f"arrays {what} give another gradient than the same numbers in order\n  in {call.shown}",
-                    "layout",
-                )
-        if subject.thorough and len(call.xs) > 1 and len({x.shape for x in call.xs}) == 1 and call.xs[0].size:
-            _one_array_for_all(found, point)
-    return found.check("Fortran order, gaps, negative strides, broadcast, read-only: all the same")
-
-
-def _one_array_for_all(found: Verdicts, point: Point) -> None:
-    """One array given for every argument, and copies of it: the same."""
-    x, call = point.call.xs[0], point.call
-    once, copies = call.at([x] * len(call.xs)), call.at([x.copy() for _ in call.xs])
-    if not finite(copies):
-        return
-    found.seen.append("one array for all")
-    try:
-        right = _gradient(copies, point.us)
-        same = _alike(_all(once.outputs(*once.xs)), _all(copies.outputs(*copies.xs))) and _alike(
-            _gradient(once, point.us), right
-        )
-    except Exception:  # equal arguments may be hard for the op, its memory aside
-        return
-    if not same:
-        text = (
-            f"one array given for {' and '.join(call.names)} gives something else than copies of it\n  in {call.shown}"
-        )
-        found.add("fail", text, "layout")
-
-
-def _gradient(call: Call, us: Sequence[Array]) -> list[Array]:
-    point = Point.__new__(Point)
-    point.call, point.us = call, list(us)
-    return point.gradient()
-
-
-def _all(ys: Sequence[Any]) -> list[Array]:
-    return [np.asarray(y) for y in ys]
-
-
-def _alike(a: Sequence[Array], b: Sequence[Array], eps: float | None = None) -> bool:
-    for p, q in zip(a, b, strict=True):
-        if p.shape != q.shape:
-            return False
-        tol = 1e3 * epsilon(p, q) if eps is None else eps
-        size = float(np.max(np.abs(p), initial=0, where=np.isfinite(p)))
-        if not np.allclose(p, q, rtol=0, atol=tol * max(size, 1e-300), equal_nan=True):
-            return False
-    return True
-
-
 def dtypes(subject: Subject) -> Check:
     """float32 and float64 stay what they are and give the same to their precision; integers are not truncated."""
     found = Verdicts("dtypes", subject)
@@ -340,30 +266,41 @@ def dtypes(subject: Subject) -> Check:
     wanted = [np.float32, np.float64] + [np.float16] * subject.thorough
     for point in points(subject)[: None if subject.thorough else 3]:
         call = point.call
-        if not call.xs or any(x.dtype.kind != "f" for x in call.xs):
+        if not call.xs:
             continue
-        wide = call.at([x.astype(np.float64) for x in call.xs])
-        base, grads = _all(wide.outputs(*wide.xs)), _gradient(wide, [u.astype(np.float64) for u in point.us])
+        wide = call.at([x.astype(_of_precision(np.float64, x)) for x in call.xs])
+        base = arrays(wide.outputs(*wide.xs))
+        grads = gradient_at(wide, [u.astype(_of_precision(np.float64, u)) for u in point.us])
         for dtype in map(np.dtype, wanted):
-            status: Status = "fail" if dtype in shown else "warn"
-            other = call.at([x.astype(dtype) for x in call.xs])
-            found.seen.append(str(dtype))
+            if dtype == np.float16 and any(x.dtype.kind == "c" for x in call.xs):
+                continue  # NumPy has no complex numbers of half the size
+            xs = [x.astype(_of_precision(dtype, x)) for x in call.xs]
+            other = call.at(xs)
+            status: Status = "fail" if shown.issuperset(x.dtype for x in xs) else "warn"
+            name = " and ".join(dict.fromkeys(str(x.dtype) for x in xs))
+            found.seen.append(name)
             try:
-                ys = _all(other.outputs(*other.xs))
-                got = _gradient(other, [u.astype(y.dtype) for u, y in zip(point.us, ys, strict=True)])
+                ys = arrays(other.outputs(*other.xs))
+                got = gradient_at(other, [u.astype(y.dtype) for u, y in zip(point.us, ys, strict=True)])
             except Exception as error:
-                found.add(status, f"{dtype}: {where_raised(error)}\n  in {call.shown}", "dtype")
+                found.add(status, f"{name}: {where_raised(error)}\n  in {call.shown}", "dtype")
                 continue
-            if any(y.dtype != dtype for y in ys) and all(b.dtype == np.float64 for b in base):
-                became = next(y.dtype for y in ys if y.dtype != dtype)
-                found.add(status, f"{dtype} becomes {became}\n  in {call.shown}", "dtype")
+            became = [y.dtype for y, b in zip(ys, base, strict=True) if y.dtype != _of_precision(dtype, b)]
+            if became and all(b.dtype == _of_precision(np.float64, b) for b in base):
+                found.add(status, f"{name} becomes {became[0]}\n  in {call.shown}", "dtype")
             room = 64 * float(np.sqrt(epsilon(dtype)))
-            loss = [not _alike([a], [b.astype(a.dtype)], room) for a, b in zip(got, grads, strict=True)]
-            if np.isfinite(np.concatenate([g.reshape(-1) for g in got])).all() and any(loss) and _alike(ys, base, room):
-                found.add("warn", f"the gradient of {dtype} is far from that of float64\n  in {call.shown}", "dtype")
-        _integers(found, wide)
+            loss = [not alike([a], [b.astype(a.dtype)], room) for a, b in zip(got, grads, strict=True)]
+            if np.isfinite(np.concatenate([g.reshape(-1) for g in got])).all() and any(loss) and alike(ys, base, room):
+                found.add("warn", f"the gradient of {name} is far from that of float64\n  in {call.shown}", "dtype")
+        if all(x.dtype.kind == "f" for x in call.xs):
+            _integers(found, wide)
     names = ", ".join(dict.fromkeys(found.seen))
     return found.check(f"{names} stay; integers are not truncated")
+
+
+def _of_precision(dtype: Any, x: Array) -> np.dtype[Any]:
+    """The dtype of this precision for numbers like those of ``x``: complex64 for complex ones and float32."""
+    return np.result_type(dtype, np.complex64) if x.dtype.kind == "c" else np.dtype(dtype)
 
 
 def _integers(found: Verdicts, call: Call) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -224,6 +225,9 @@ def own_outputs(subject: Subject) -> Check:
             text = f"the next call of the op changes the output of {call.shown}: its memory is a buffer used again"
             return Check("alias", "fail", text, "aliased")
         views += [n for n, x in zip(call.names, xs, strict=True) for y in first if np.may_share_memory(x, y) and x.size]
+    text = _reused_cotangents(subject)
+    if text:
+        return Check("alias", "fail", text, "aliased")
     if views and subject.prim is not None and not subject.view:
         text = (
             f"the output is a view of {views[0]}, they share memory: what is written into one is seen in the other."
@@ -231,6 +235,27 @@ def own_outputs(subject: Subject) -> Check:
         )
         return Check("alias", "fail", text, "aliased")
     return Check("alias", "pass", "a view, as declared" if views else "shares no memory with inputs or later outputs")
+
+
+def _reused_cotangents(subject: Subject) -> str:
+    """Whether the rule gives another cotangent where the op stands on a tape twice: a buffer is used again."""
+    for point in points(subject):
+        call, n = point.call, len(point.call.xs)
+        us = [u * np.asarray(0.5, u.dtype) for u in point.us]
+
+        def twice(*xs: Any, call: Call = call, n: int = n) -> tuple[Any, ...]:
+            return (*call.outputs(*xs[:n]), *call.outputs(*xs[n:]))
+
+        with suppress(Exception):  # a rule that raises is another check's
+            alone = [*point.gradient(), *_pulled(vjp(call.outputs, *call.xs)[1], us)]
+            both = _pulled(vjp(twice, *call.xs, *call.xs)[1], [*point.us, *us])
+            for name, a, b in zip(call.names * 2, alone, both, strict=True):
+                if a.shape == b.shape and not np.allclose(a, b, equal_nan=True):
+                    return (
+                        f"{name}: the next run of the rule changes the cotangent that this one gave:"
+                        f" its memory is a buffer used again\n  in {call.shown}"
+                    )
+    return ""
 
 
 def linear_in_g(subject: Subject) -> Check:

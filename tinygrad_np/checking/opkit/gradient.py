@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...core.primitive import Primitive
 from ...numeric import differences, random_direction
-from ..diagnose import diagnose
+from ..diagnose import Diagnosis, diagnose
 from ..problem import as_array, to_reals
 from .call import Call, argument_names, is_float
 from .counterexample import counterexample, smaller
@@ -151,13 +151,21 @@ class Wrong:
     """A gradient that is proved wrong: which argument, where, by how much and why."""
 
     def __init__(
-        self, point: Point, i: int, got: Array, right: Array, off: Array, how: str, truth: Truth | None
+        self,
+        point: Point,
+        i: int,
+        got: Array,
+        right: Array,
+        off: Array,
+        how: str,
+        truth: Truth | None,
+        known: Diagnosis | None = None,
     ) -> None:
-        self.point, self.i = point, i
         name = argument = point.call.names[i]
         if "[" in name:
             argument = f"{name} (argument {i})"
-        why = explain(point, i, got, truth) if truth is not None else None
+        why = (explain(point, i, got, truth) if truth is not None else None) or known
+        self.why = why
         self.kind = why.kind if why is not None else "unknown"
         with np.errstate(all="ignore"):
             size = np.where(off, np.abs(got - right), -1)
@@ -189,18 +197,20 @@ def _by_output(point: Point, i: int) -> str:
     return f"; wrong for the cotangent of output {' and '.join(map(str, wrong))} alone"
 
 
-def judged(point: Point, i: int, floor: float = 0.0) -> Wrong | None:
+def judged(point: Point, i: int, floor: float = 0.0, known: Diagnosis | None = None) -> Wrong | None:
     """What evaluation says against the rule for argument ``i``; an error of at most ``floor`` is none."""
     if not point.asks(i):
         return None
     judgement = point.judge(i)
     if not np.any(judgement.off):
         return None
+    if not point.every:
+        return judged(point.in_full(), i, floor, known)
     claim, truth = point.claim(i), point.truth(i)
     if truth is None:
         a, b = np.argwhere(judgement.off)[0]
         got, want = np.asarray(judgement.got[a, b]), np.asarray(judgement.expected[a, b])
-        return Wrong(point, i, got, want, np.asarray(True), f"along a random direction, {claim.method}", None)
+        return Wrong(point, i, got, want, np.asarray(True), f"along a random direction, {claim.method}", None, known)
     pairs = 2 if truth.value.dtype.kind == "c" else 1
     off = np.any(judgement.off[0].reshape(*truth.value.shape, pairs), axis=-1)
     with np.errstate(all="ignore"):
@@ -208,7 +218,9 @@ def judged(point: Point, i: int, floor: float = 0.0) -> Wrong | None:
     if not np.any(off):
         return None
     at_kink = np.any(off & truth.kinks) and not np.any(off & ~truth.kinks)
-    found = Wrong(point, i, point.got[i], truth.value, off, f"{claim.method}, +- {np.max(truth.room):.1g}", truth)
+    found = Wrong(
+        point, i, point.got[i], truth.value, off, f"{claim.method}, +- {np.max(truth.room):.1g}", truth, known
+    )
     if at_kink:
         found.kind = "kink"
         found.head = f"{point.call.names[i]}: at a kink, and not between the one-sided derivatives"
@@ -225,7 +237,7 @@ def numeric(subject: Subject) -> Check:
     orders: list[float] = []
     warned: list[str] = []
     skipped = n = 0
-    drawn = (point_of(c, subject.rng(c.origin)) for c in subject.drawn(20 if subject.thorough else 1))
+    drawn = (point_of(c, subject.rng(c.origin), every=False) for c in subject.drawn(20 if subject.thorough else 1))
     for point in (*points(subject), *drawn):
         if point is None:
             continue
@@ -237,14 +249,16 @@ def numeric(subject: Subject) -> Check:
             kind, code = kind or "raises", code or counterexample(point, None, subject)
             continue
         for i in range(len(point.call.xs)):
-            found = judged(point, i)
+            known = subject.memory.get("why", {}).get(point.call.names[i])
+            found = judged(point, i, known=known)
             if found is not None and found.kind == "kink":
-                subject.memory.setdefault("kinks", []).append((point, i, found))
+                subject.memory.setdefault("kinks", []).append((point.in_full(), i, found))
             elif found is not None and structured:
                 warned.append(found.text)
             elif found is not None:
+                point = point.in_full()
                 if point.truth(i) is None:  # too large to be evaluated element by element, and so to be explained
-                    found = judged(smaller(point, i, subject), i) or found
+                    found = judged(smaller(point, i, subject), i, known=known) or found
                 subject.wrong.add(point.call.names[i])
                 if not any(line.startswith(found.head) for line in lines):
                     lines.append(found.text)

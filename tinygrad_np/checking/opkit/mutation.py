@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from ...core.primitive import Primitive
 from ...transforms.tree import unflatten
 from .call import Call, bare, literal
-from .explain import swapped_operands, with_rules
+from .explain import swapped_operands
 from .gradient import points
 from .point import Point, point_of
 from .report import Check
 from .sizes import free_sizes
 from .subject import Subject, redrawn, structure_of
+from .trials import with_rules
 
 __all__ = ["mutants", "score"]
 
@@ -174,7 +175,7 @@ def _better(subject: Subject) -> list[Point]:
                 continue
             for _ in range(2):
                 other = form.at([redrawn(x, subject.domain, rng) for x in form.xs], "proposed")
-                point = point_of(other, rng)
+                point = point_of(other, rng, every=False)
                 if point is not None:
                     try:
                         right = not any(np.any(point.judge(i).off) for i in range(len(other.xs)))

@@ -125,7 +125,7 @@ def second_order(subject: Subject) -> Check:
     return (
         Check("second", "pass", "agrees with evaluation; the Hessian is symmetric")
         if n
-        else Check("second order", "skip", "nothing converges numerically")
+        else Check("second", "skip", "nothing converges numerically")
     )
 
 

@@ -31,10 +31,15 @@ class Truth(NamedTuple):
 
 
 class Point:
-    """A call, cotangents ``us`` of its outputs, and what follows from them."""
+    """A call, cotangents ``us`` of its outputs, and what follows from them.
 
-    def __init__(self, call: Call, rng: np.random.Generator) -> None:
-        self.call = call
+    Without ``every`` its derivatives are asked for in random directions only: enough to see that all is well.
+    """
+
+    every = True
+
+    def __init__(self, call: Call, rng: np.random.Generator, every: bool = True) -> None:
+        self.call, self.every = call, every
         self.problem: Problem = problem_of(call.outputs, tuple(call.xs))
         self.us = [direction(y, rng) for y in self.problem.ys]
         self.rng = rng
@@ -52,11 +57,19 @@ class Point:
     def claim(self, i: int) -> Claim:
         """The numeric derivatives by argument ``i``."""
         if i not in self._claims:
-            claim = Claim(self.problem, i, (None, None), (), self.rng)
+            claim = Claim(self.problem, i, (None, None), (), self.rng, self.every)
             claim.every_u = False
             claim.U = to_reals(self.us)[None]
             self._claims[i] = claim
         return self._claims[i]
+
+    def in_full(self) -> Point:
+        """The same point, element by element."""
+        if self.every:
+            return self
+        other = Point(self.call, self.rng)
+        other.us = self.us
+        return other
 
     def share(self, other: Point) -> None:
         """Take the numeric derivatives of another point at the same call, for the cotangents of this one."""
@@ -113,11 +126,11 @@ class Point:
         return any(bool(np.any(self.judge(i, g).off)) for i, g in enumerate(found) if self.asks(i))
 
 
-def point_of(call: Call, rng: np.random.Generator) -> Point | None:
+def point_of(call: Call, rng: np.random.Generator, every: bool = True) -> Point | None:
     """The point of a call; None where nothing of floating point goes in or comes out, or it is not finite."""
     if not call.xs:
         return None
     try:
-        return Point(call, rng)
+        return Point(call, rng, every)
     except (ValueError, TypeError, ArithmeticError):
         return None

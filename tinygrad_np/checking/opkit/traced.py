@@ -51,6 +51,8 @@ def exact(subject: Subject) -> Check:
                     )
                 truth = truth._replace(value=T)
                 found = Wrong(point, i, G, T, off, "by the tape of the forward function", truth)
+                if found.why is not None:  # evaluation, which is coarser, may not see what it is
+                    subject.memory.setdefault("why", {})[point.call.names[i]] = found.why
                 return Check("traced", "fail", found.text, found.kind, counterexample(point, i, subject, right))
             compared += 1
     if not compared:
@@ -109,10 +111,12 @@ def _beyond_rounding(point: Point, i: int, G: Array, T: Array, f: Callable[..., 
     v = random_direction(x, point.rng)
     shown = noise(by(point.call.outputs), x, v) + noise(by(f), x, v)
     off = gap > room + 16 * np.where(np.isfinite(shown), shown, np.inf)
-    if np.any(off) and x.dtype.kind == "f":  # at a kink both may be right, each in its way
+    if np.any(off) and point.asks(i):
         truth = point.truth(i)
-        if truth is not None:
-            off &= ~(truth.kinks | truth.unknown)
-        else:
+        if truth is None:
             off &= bool(np.any(point.judge(i).off))
+        else:
+            # At a kink both may be right, each in its way; where a forward function steps around a point by np.where,
+            # its tape gives the derivative of what stands in for it there.
+            off &= ~(truth.kinks | truth.unknown) & (np.abs(T - truth.value) <= truth.room)
     return np.asarray(off)
