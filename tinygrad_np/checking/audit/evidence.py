@@ -205,7 +205,10 @@ class Evidence:
         g = optimiser_input(t.atom, shape_of(p.node.value), self.influenced, replaced, p.node.index)
         if g is None:
             return t
-        return Term(g, -1, (), (), t.step, t.via)
+        value = self.graph.value
+        along = t.coefficient(value) * np.asarray(value(t.atom)) * np.asarray(value(g))
+        sign = 1 if np.all(along >= 0) and np.any(along > 0) else -1  # uphill everywhere; else momentum is in it
+        return Term(g, sign, (), (), t.step, t.via)
 
     def _is_running(self, n: Node, replaced: set[int]) -> bool:
         """Whether a scalar has a running mean in it, as in AdaGrad."""

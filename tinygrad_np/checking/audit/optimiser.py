@@ -119,9 +119,10 @@ def _region(
         others = [p for p in n.parents if p.index not in influenced and shape_of(p.value) in (shape, ())]
         if op_of(n) in NONLINEAR and op_of(n) not in ("maximum", "minimum"):
             hot.add(n.index)
-        if op_of(n) in ADD | SUB and any(_is_state(p, replaced, root) for p in others):
+        states = [p for p in others if _is_state(p, replaced, root)] if op_of(n) in ADD | SUB else []
+        running = running or bool(states)
+        if any(op_of(origin(p)) not in ("zeros", "zeros_like") for p in states):  # else a sum begins here
             hot.add(n.index)
-            running = True
         todo.extend(carried)
     if not any(op_of(n) in NONLINEAR for n in inside.values()):
         return inside, set(), running
