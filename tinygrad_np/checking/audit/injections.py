@@ -78,12 +78,14 @@ def _targets(hand: Hand, nodes: list[Node], state: State) -> Iterator[list[Node]
     by_site: dict[int, list[Node]] = {}
     for i in sorted(truth):
         f = hand.graph.nodes[i]
-        if shape_of(truth[i]) == shape and f.site >= 0:
+        if f.site >= 0 and ndim_of(truth[i]) == len(shape):
             by_site.setdefault(f.site, []).append(f)
+    shapes = [shape_of(n.value) for n in nodes]  # the last batch may be smaller
     for fs in by_site.values():
         if len(fs) == len(nodes):
-            yield fs[::-1]
-            yield fs
+            for order in (fs[::-1], fs):
+                if [shape_of(truth[f.index]) for f in order] == shapes:
+                    yield order
 
 
 def explained(hand: Hand, nodes: list[Node], fs: list[Node], state: State) -> tuple[str, str]:
@@ -94,6 +96,8 @@ def explained(hand: Hand, nodes: list[Node], fs: list[Node], state: State) -> tu
         G, T = hand.graph.run(n, state.get), state.truth.gradients[f.index]
         if same(G, T):
             continue
+        if not np.any(G) and len(nodes) > 1 and np.any([np.any(hand.graph.run(m, state.get)) for m in nodes]):
+            continue  # where nothing has arrived yet, nothing can be told
         one = _explained(hand, n, G, T, f, state)
         if told and found is not None and one[0] != found[0]:
             if {one[0], found[0]} != {"mask", "activation"}:

@@ -13,7 +13,7 @@ from .edits import Edit, made, source_of
 from .node import Node, ndim_of, shape_of
 from .places import convolutions, indices, scatters, swapped
 from .scope import Block, Hand, by_place
-from .swaps import _outside
+from .swaps import reads_outside
 from .update import ADD, DIV, MUL, SUB, op_of
 
 __all__ = ["local_edits"]
@@ -41,7 +41,7 @@ Get = Callable[[Node], Any]
 
 def local_edits(hand: Hand, block: Block) -> Iterator[Edit]:
     """Every operation of the statement, replaced by what is easily mistaken for it."""
-    places = by_place([*block.nodes, *_outside(hand, block, {m.index for m in block.nodes})])
+    places = by_place([*block.nodes, *reads_outside(hand, block, {m.index for m in block.nodes})])
     for nodes in places.values():
         n = nodes[0]
         name = op_of(n).removeprefix("inplace_")

@@ -148,7 +148,11 @@ def _constants(hand: Hand) -> Iterator[tuple[str, float]]:
 
 def _keep(hand: Hand, size: float) -> str | None:
     """The name of a probability that a dropout mask was drawn with, if ``size`` is it, or what is left of it."""
-    return next((text for text, v in probabilities(hand) if _near(size, v) or _near(size, 1 / v)), None)
+    for text, v in probabilities(hand):
+        for power, name in ((1, text), (2, f"the square of {text}")):
+            if _near(size, v**power) or _near(size, v**-power):
+                return name
+    return None
 
 
 def probabilities(hand: Hand) -> Iterator[tuple[str, float]]:

@@ -15,15 +15,15 @@ from .penalty import is_penalty
 from .program import is_array
 from .replay import same
 from .scope import Block, Hand, by_place
-from .swaps import _by_name, _outside, is_mask
+from .swaps import is_mask, name_finder, reads_outside
 from .update import op_of
 
-__all__ = ["centred", "derivatives", "factors_missing", "parts_scaled", "penalties", "sums"]
+__all__ = ["centred", "derivatives", "factors_missing", "local_derivatives", "parts_scaled", "penalties", "sums"]
 
 
 def parts_scaled(hand: Hand, block: Block) -> Iterator[Edit]:
     """Each part of the statement times a number that people forget."""
-    places = by_place([*block.nodes, *_outside(hand, block, {m.index for m in block.nodes})])
+    places = by_place([*block.nodes, *reads_outside(hand, block, {m.index for m in block.nodes})])
     factors = list(dict.fromkeys(_numbers(hand)))
     for nodes in places.values():
         n = nodes[0]
@@ -139,7 +139,7 @@ def sums(hand: Hand, block: Block) -> Iterator[Edit]:
             fits = is_array(b) and shape_of(b.value) == shape_of(n.value)
             if not fits or ((b is n or not np.any(b.value)) and not (name == own and len(nodes) > 1)):
                 continue
-            find = _by_name(hand, name, b)
+            find = name_finder(hand, name, b)
             for sign, rank in ((1, 36), (-1, 39)):
                 overrides: dict[int, Any] = {}
                 for m in nodes:
@@ -163,7 +163,7 @@ def factors_missing(hand: Hand, block: Block) -> Iterator[Edit]:
         for name, b in hand.visible(n):
             if not is_array(b) or not ndim(b) or b is n:
                 continue
-            find = _by_name(hand, name, b)
+            find = name_finder(hand, name, b)
             overrides = {m.index: _product(other) for m in nodes if (other := find(m)) is not None}
             kind = "mask" if is_mask(b) else "activation" if b.index in hand.iteration.forward else "wrong-operand"
             why = f"the factor {name} is missing in {source_of(hand, n)}"
@@ -246,9 +246,9 @@ def _project(b: Node, axis: int) -> Callable[..., Any]:
 
 def derivatives(hand: Hand, block: Block, state: State) -> Iterator[Edit]:
     """A part of the statement replaced by the local derivative of a forward value."""
-    pairs = _local_derivatives(hand, state)
+    pairs = local_derivatives(hand, state)
     own = {n.index for n in block.nodes}
-    for nodes in by_place([*block.nodes, *_outside(hand, block, own)]).values():
+    for nodes in by_place([*block.nodes, *reads_outside(hand, block, own)]).values():
         n = nodes[0]
         if len(nodes) > 1 or not is_array(n) or not ndim(n) or n.index not in hand.evidence.influenced:
             continue
@@ -259,7 +259,7 @@ def derivatives(hand: Hand, block: Block, state: State) -> Iterator[Edit]:
             yield Edit(kind, block.statement, why, {n.index: constant(D)}, "", 27, n, block.target)
 
 
-def _local_derivatives(hand: Hand, state: State) -> dict[tuple[int, ...], list[tuple[Node, Any]]]:
+def local_derivatives(hand: Hand, state: State) -> dict[tuple[int, ...], list[tuple[Node, Any]]]:
     """By shape: forward values, and their derivatives by what they were computed from, element by element."""
     known: dict[tuple[int, ...], list[tuple[Node, Any]]] | None = hand.derivatives.get(id(state.truth))
     if known is not None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .evidence import Applied, Evidence, State
 from .names import claims_of, normalised
-from .node import Node, shape_of
+from .node import Node, ndim_of, shape_of
 from .program import is_array
 from .replay import same
 from .rewrite import Site, Statement
@@ -119,9 +119,16 @@ class Hand:
         scale = max((float(np.max(np.abs(g), initial=0)) for g in wanted.values()), default=0.0)
         for a in right:
             if float(np.max(np.abs(wanted[a.node.index]), initial=0)) > 1e-9 * scale:  # a zero proves nothing
-                fine |= self.ancestors(a)
-        blocks = self.blocks(common - fine)
+                fine |= self.graph.ancestors(a.targets, self._proves_nothing) & self.evidence.hand
+        shared = {id(b.statement) for b in self.blocks(common - fine)}
+        any_wrong = set.union(*(self.ancestors(a) for a in wrong))
+        # All runs of a statement change with it, also those that lead to some of the gradients only.
+        blocks = [b for b in self.blocks(any_wrong - fine) if id(b.statement) in shared]
         return self.ordered(blocks)
+
+    def _proves_nothing(self, n: Node) -> bool:
+        """Whether what is above does not count as right: a norm that all gradients are clipped by is of all of them."""
+        return n.index not in self.evidence.hand or (is_array(n) and ndim_of(n.value) == 0)
 
     def blocks(self, indices: set[int]) -> list[Block]:
         found: dict[int, Block] = {}

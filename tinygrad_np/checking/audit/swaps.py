@@ -14,7 +14,7 @@ from .replay import same
 from .scope import Block, Hand
 from .update import DIV, MUL, op_of, origin
 
-__all__ = ["is_mask", "operand_swaps"]
+__all__ = ["PRODUCTS", "is_mask", "name_finder", "operand_swaps", "reads_outside"]
 
 COMPARE = {"lt", "le", "gt", "ge", "eq", "ne", "less", "less_equal", "greater", "greater_equal", "equal", "not_equal"}
 SELECTS = MUL | DIV | {"where", "set_item", "getitem", "logical_and", "invert", "astype"}
@@ -26,7 +26,7 @@ def operand_swaps(hand: Hand, block: Block) -> Iterator[Edit]:
     """Each array that the statement reads, replaced by each other one that was at hand."""
     own = {n.index for n in block.nodes}
     read: dict[int, list[tuple[Node, int]]] = {}  # by the site of what is read: who reads it, and as which argument
-    readers = [*block.nodes, *_outside(hand, block, own)]
+    readers = [*block.nodes, *reads_outside(hand, block, own)]
     seen: set[tuple[int, int]] = set()
     for n in readers:
         if n.function is None:
@@ -45,7 +45,7 @@ def operand_swaps(hand: Hand, block: Block) -> Iterator[Edit]:
         yield from _swaps_of(hand, block, uses)
 
 
-def _outside(hand: Hand, block: Block, own: set[int]) -> list[Node]:
+def reads_outside(hand: Hand, block: Block, own: set[int]) -> list[Node]:
     """Parts of the statement that belong to no backward node: its masks and derivatives of forward values."""
     found = []
     todo = [p for n in block.nodes for p in n.parents]
@@ -69,7 +69,7 @@ def _swaps_of(hand: Hand, block: Block, uses: list[tuple[Node, int]]) -> Iterato
     candidates: list[tuple[str, Callable[[Node], Node | None], str]] = []
     for name, other in hand.visible(n):
         if origin(other) is not origin(a):
-            candidates.append((name, _by_name(hand, name, other), ""))
+            candidates.append((name, name_finder(hand, name, other), ""))
     if any(True for _ in hand.earlier(a)):
         candidates.append((hand.text(a), _older(hand), "older"))
     steps = [step for step in (-1, 1) if hand.neighbour(a, step) is not None]
@@ -106,7 +106,7 @@ def _swaps_of(hand: Hand, block: Block, uses: list[tuple[Node, int]]) -> Iterato
         yield _edit(hand, block, n, a, a, f"{hand.text(a)}.T", "transposed", overrides, k)
 
 
-def _by_name(hand: Hand, name: str, b: Node) -> Callable[[Node], Node | None]:
+def name_finder(hand: Hand, name: str, b: Node) -> Callable[[Node], Node | None]:
     def find(n: Node) -> Node | None:
         known = hand.names.get((id(n.frame), name)) or hand.names.get((id(b.frame), b.name), [])
         best = None

@@ -14,6 +14,8 @@ from .gates import accumulated, decayed_twice, forward_edits, loop_cut_short, st
 from .injections import injections
 from .local import local_edits
 from .numbers import scalings, where_it_lives
+from .operands import completed, undifferentiated
+from .overwritten import overwritten
 from .parts import centred, derivatives, factors_missing, parts_scaled, penalties, sums
 from .replay import CannotError, same
 from .report import Finding
@@ -129,12 +131,23 @@ class Verdict:
         if not found:
             return None
         found.sort(key=lambda pair: pair[0])
+        if found[0][1].edit.kind == "unknown":
+            self._name(found, blocks)
         best = found[0][1]
         others = [t.edit for s, t in found[1:] if s < found[0][0] + 12 and t.edit.suggestion != best.edit.suggestion]
         best.edit.also = tuple(
             dict.fromkeys(e.suggestion for e in others if e.suggestion and e.suggestion != best.edit.suggestion)
         )[:3]
         return best
+
+    def _name(self, found: list[tuple[float, Trial]], blocks: list[Block]) -> None:
+        """What the best repair, which nothing explains so far, could be by a wider choice of hypotheses."""
+        score, best = found[0]
+        block = next(b for b in blocks if b.statement is best.edit.statement)
+        wider = self._tried(_survivors(completed(self.hand, block)), time.perf_counter() + SECONDS / 2)
+        named = self._best(t for t in wider if t.left <= best.left)
+        if named is not None:
+            found.insert(0, (score, named))
 
     def _is_helper(self, block: Block) -> bool:
         """Whether the statement stands in a function that only the backward pass calls."""
@@ -164,8 +177,10 @@ class Verdict:
             scalings(self.hand, block, self.state, factors),
             penalties(self.hand, block, self.state),
             local_edits(self.hand, block),
+            overwritten(self.hand, block),
             operand_swaps(self.hand, block),
             derivatives(self.hand, block, self.state),
+            undifferentiated(self.hand, block, self.state),
             centred(self.hand, block),
             injections(self.hand, block, self.state),
             sums(self.hand, block),
