@@ -10,7 +10,7 @@ from .lines import annotated
 from .power import blind_spots
 from .program import Program
 from .recording import EXPRESSION, Recording
-from .report import AuditReport
+from .report import AuditError, AuditReport
 from .select import choose, later
 from .verdict import Verdict
 
@@ -26,7 +26,10 @@ def analysed(run: Recording, numeric: bool = False) -> AuditReport:
         If there is nothing to audit in it.
     """
     program = run.program()
-    first = choose(program, program.graph, run.loss)
+    try:
+        first = choose(program, program.graph, run.loss)
+    except AuditError as error:
+        raise AuditError(_in_their_words(run, str(error))) from None
     verdict = _verdict(run, program, first)
     confirmed = arbitrated(verdict) if numeric else []
     file = run.file
@@ -46,6 +49,14 @@ def _verdict(run: Recording, program: Program, first: Evidence) -> Verdict:
     if most.state.wrong:
         verdict.find()
     return verdict
+
+
+def _in_their_words(run: Recording, text: str) -> str:
+    if repr(EXPRESSION) in text:
+        text = text.replace(repr(EXPRESSION), repr(run.asked))
+        text = text.replace("no scalar called", "nowhere are all variables set of")
+        text = text.replace(" was computed;", ";")
+    return f"{text}; the script ended with status {run.status}" if run.status else text
 
 
 def _text(run: Recording, n: object) -> str:

@@ -31,6 +31,7 @@ class Follower:
     def __init__(self, rewriter: Rewriter, recorder: Any) -> None:
         self.rewriter, self.recorder = rewriter, recorder
         self.files: set[str] = set()  # whose functions are the program's own
+        self.spaces: list[dict[str, Any]] = []  # and in whose globals they are
         self.sources: dict[str, str] = {}  # of files that are not on disk as they run
         self.trees: dict[str, ast.Module | None] = {}
         self.made: dict[types.CodeType, types.CodeType | None] = {}
@@ -108,7 +109,7 @@ class Follower:
         code = f.__code__
         if code in self.ours:
             return f
-        if code.co_filename not in self.files:
+        if not self._is_own(f):
             wrapped = getattr(f, "__wrapped__", None)
             return self._unwrapped(f, wrapped) if isinstance(wrapped, types.FunctionType) else None
         if code not in self.made:
@@ -123,6 +124,15 @@ class Follower:
         made.__kwdefaults__ = f.__kwdefaults__
         made.__qualname__, made.__doc__ = f.__qualname__, f.__doc__
         return made
+
+    def _is_own(self, f: types.FunctionType) -> bool:
+        """Whether a function is of an audited file, or of another cell of the same notebook."""
+        if f.__code__.co_filename in self.files:
+            return True
+        if not any(f.__globals__ is space for space in self.spaces) or self.definition(f.__code__) is None:
+            return False
+        self.files.add(f.__code__.co_filename)
+        return True
 
     def _unwrapped(self, f: types.FunctionType, wrapped: types.FunctionType) -> types.FunctionType | None:
         """A decorator's function from elsewhere, around the program's own: the one inside is rewritten."""
@@ -165,6 +175,7 @@ class Follower:
     def source(self, file: str) -> str:
         if file in self.sources:
             return self.sources[file]
+        linecache.checkcache(file)  # a module may have been edited and loaded again
         return "".join(linecache.getlines(file))
 
     def tree(self, file: str) -> ast.Module | None:
@@ -240,6 +251,7 @@ class Follower:
                 " changed since it was loaded, or does the line hold several lambdas?"
             )
         self.files.add(code.co_filename)
+        self.spaces.append(inner.__globals__)
 
 
 _FUTURE = 0x1000000 | 0x800000  # annotations, generator_stop

@@ -31,7 +31,8 @@ class Recording:
 
     def __init__(self, loss: str | None) -> None:
         self.rewriter = Rewriter()
-        self.loss = loss
+        self.loss = self.asked = loss
+        self.status: Any = None  # that the script ended with
         if loss is not None and not loss.replace(".", "").isidentifier():
             try:
                 self.rewriter.extra_loss = (EXPRESSION, ast.parse(loss, mode="eval").body)
@@ -87,6 +88,7 @@ class Recording:
         except SyntaxError as error:
             raise AuditError(f"{filename}:{error.lineno}: {error.msg}") from error
         r.follower.files.add(filename)
+        r.follower.spaces.append(namespace)
         r.follower.sources[filename] = source
         self.tree = ast.parse(source)
         module = self.rewriter.script(tree, filename)
@@ -100,8 +102,7 @@ class Recording:
         except KeyboardInterrupt as error:
             raise AuditError("interrupted while the script was running") from _own(error)
         except SystemExit as error:
-            if error.code not in (None, 0):
-                raise AuditError(f"the script ended with status {error.code}") from error
+            self.status = error.code
         except AuditError:
             raise
         except BaseException as error:

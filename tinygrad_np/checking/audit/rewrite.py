@@ -109,12 +109,17 @@ class Rewriter(Expressions):
     def _last_before_loss(self, body: list[ast.stmt], at: int) -> bool:
         """Whether after ``body[at]`` all that the loss asked for is made of is known, and is not before."""
         assert self.extra_loss is not None
-        wanted = {n.id for n in ast.walk(self.extra_loss[1]) if isinstance(n, ast.Name)}
-        if not isinstance(body[at], ast.Assign | ast.AnnAssign):
-            return False
-        # The last statement of the block that sets one of the names anew; later ones may step parameters.
-        setters = [i for i, s in enumerate(body) if isinstance(s, ast.Assign | ast.AnnAssign) and _stores(s) & wanted]
-        return bool(setters) and at == setters[-1]
+        wanted = _places(self.extra_loss[1], ast.Load)
+        # The last statement of the block that sets one of them anew; later ones may step parameters.
+        setters = [
+            i
+            for i, s in enumerate(body)
+            if isinstance(s, ast.Assign | ast.AnnAssign) and _places(s, ast.Store) & wanted
+        ]
+        if setters:
+            return at == setters[-1]
+        held = {w.split(".")[0].split("[")[0] for w in wanted if not w.isidentifier()}
+        return _calls(body[at], held)  # a method may set an attribute
 
     def _loss_statement(self, after: ast.stmt) -> list[ast.stmt]:
         assert self.extra_loss is not None
@@ -125,7 +130,7 @@ class Rewriter(Expressions):
             ast.copy_location(n, after)
         guarded = ast.Try(
             self._rewritten(made),
-            [ast.ExceptHandler(ast.Name("NameError", ast.Load()), None, [ast.Pass()])],
+            [ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [ast.Pass()])],  # not all is known yet
             [],
             [],
         )
@@ -250,8 +255,19 @@ def _own(tree: ast.AST) -> Any:
             yield from _own(child)
 
 
-def _stores(s: ast.stmt) -> set[str]:
-    return {n.id for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+def _places(tree: ast.AST, context: type[ast.expr_context]) -> set[str]:
+    """The variables, attributes and items that are read, or set, in ``tree``."""
+    kinds = ast.Name | ast.Attribute | ast.Subscript
+    return {ast.unparse(n) for n in ast.walk(tree) if isinstance(n, kinds) and isinstance(n.ctx, context)}
+
+
+def _calls(s: ast.stmt, held: set[str]) -> bool:
+    """Whether a statement calls a method of one of these, or hands one over."""
+    if not isinstance(s, ast.Expr | ast.Assign):
+        return False
+    calls = [n for n in ast.walk(s) if isinstance(n, ast.Call)]
+    reached = [n for c in calls for p in (c.func, *c.args) for n in ast.walk(p) if isinstance(n, ast.Name)]
+    return any(n.id in held and n.id != "np" for n in reached)
 
 
 class _Undeclare(ast.NodeTransformer):
