@@ -115,7 +115,7 @@ class Claim:
     """The derivatives of a function by one of its arguments, by evaluation; do the rules hold to them?
 
     ``U`` and ``V`` have a cotangent and a direction a row; complex numbers are pairs of reals in them. Without
-    ``every`` they are random ones, however small the function is.
+    ``every`` they are random ones, so many ``directions``, however small the function is.
     """
 
     def __init__(
@@ -126,6 +126,7 @@ class Claim:
         taken: tuple[str, ...],
         rng: np.random.Generator,
         every: bool = True,
+        directions: int = RANDOM,
     ) -> None:
         self.problem, self.i, self.given, self.taken = problem, i, given, taken
         self.f, self.x, self.like = problem.of_one(i), problem.wide[i], problem.xs[i]
@@ -136,8 +137,9 @@ class Claim:
         self.reach = max(1.0, _largest(self.x))
         self.every_v = every and n <= (STEPPED if self.analytic else DIFFERENCED)
         self.every_u = every and m <= DIFFERENCED
-        self.V = np.eye(n) if self.every_v else np.stack([to_reals([direction(self.like, rng)]) for _ in range(RANDOM)])
-        us = [to_reals([direction(y, rng) for y in problem.ys]) for _ in range(RANDOM)]
+        vs = [to_reals([direction(self.like, rng)]) for _ in range(0 if self.every_v else directions)]
+        self.V = np.eye(n) if self.every_v else np.stack(vs)
+        us = [to_reals([direction(y, rng) for y in problem.ys]) for _ in range(directions)]
         self.U = np.eye(m) if self.every_u else np.stack(us)
         self.J, self.error, self.half_jump, self.method = self.numeric(self.V)
 

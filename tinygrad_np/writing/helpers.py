@@ -69,7 +69,8 @@ def _of_lambda(f: Any) -> tuple[ast.FunctionDef, list[str]] | None:
 
 
 def _compiled(node: ast.Lambda) -> tuple[bytes, Any, Any]:
-    code = compile(ast.Expression(node), "", "eval").co_consts[0]
+    constants = compile(ast.Expression(node), "", "eval").co_consts  # defaults may stand before the code
+    code = next(c for c in constants if isinstance(c, types.CodeType))
     return code.co_code, code.co_consts, code.co_names
 
 

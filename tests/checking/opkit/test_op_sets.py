@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from checking.opkit.more_right_ops import RIGHT as MORE_RIGHT
+from checking.opkit.more_wrong_ops import WRONG as MORE_WRONG
 from checking.opkit.op_case import Case
-from checking.opkit.right_ops import RIGHT
+from checking.opkit.right_ops import RIGHT as FIRST_RIGHT
 from checking.opkit.wrong_habits import WRONG as WRONG_HABITS
 from checking.opkit.wrong_ops import WRONG as WRONG_RULES
 
 from tinygrad_np import check_op
 
-WRONG = [*WRONG_RULES, *WRONG_HABITS]
+WRONG = [*WRONG_RULES, *WRONG_HABITS, *MORE_WRONG]
+RIGHT = [*FIRST_RIGHT, *MORE_RIGHT]
 RANK = {"pass": 0, "skip": 0, "warn": 1, "fail": 2}
 
 
@@ -43,6 +46,6 @@ def test_right_ops_are_not_failed(case: Case) -> None:
 
 
 def test_the_sets_are_large_enough_to_mean_something() -> None:
-    assert len(WRONG) >= 50
-    assert len(RIGHT) >= 25
+    assert len(WRONG) >= 100
+    assert len(RIGHT) >= 50
     assert len({case.name for case in (*WRONG, *RIGHT)}) == len(WRONG) + len(RIGHT)

@@ -63,10 +63,13 @@ def explain(point: Point, i: int, G: Array, truth: Truth) -> Diagnosis | None:
         *tried(point, i, G, T, same),
         _cancels(point, i, T, same),
         _half_the_digits(G, T),
+        _elsewhere(G, T, same),
         _diagonal(point, i, G, same),
         _path(G - T, xs, ys, us, call.names, room),
         _repeated(call, G, T, room),
         _factor_by_element(G, T, call, ys, room),
+        _some_places(G, T, call.xs[i], name, room),
+        _close(G, T, same),
     )  # type: ignore[assignment]
     return next((d for d in hypotheses if d is not None), found)
 
@@ -164,6 +167,44 @@ def _half_the_digits(G: Array, T: Array) -> Diagnosis | None:
     if not 1e-11 < worst < 3e-7:
         return None
     return Diagnosis("dtype", f"right to {int(-np.log10(worst))} digits: part of the rule is in float32")
+
+
+def _elsewhere(G: Array, T: Array, same: Callable[[Array, Array], bool]) -> Diagnosis | None:
+    """The right numbers, each in another place."""
+    if G.size < 3 or not same(np.sort(G, axis=None), np.sort(T, axis=None)):
+        return None
+    return Diagnosis("scatter", "the right numbers in wrong places: an order is undone by itself, not by its inverse")
+
+
+def _some_places(G: Array, T: Array, x: Array, name: str, room: float) -> Diagnosis | None:
+    """Right in part: what tells the wrong elements from the right ones."""
+    off = np.abs(G - T) > room + 1e-9 * np.abs(T)
+    if np.all(off) or not np.any(off):
+        return None
+    told = f"off at {int(np.sum(off))} of {off.size} elements, right elsewhere"
+    for where, mask in ((f"{name} > 0", x > 0), (f"{name} < 0", x < 0)):
+        if np.array_equal(off, mask) and np.any(~mask) and off.size > 2:
+            return Diagnosis("mask", f"{told}: wrong just where {where}")
+    for axis in range(off.ndim):
+        n = off.shape[axis]
+        hit = np.flatnonzero(np.any(off, axis=tuple(k for k in range(off.ndim) if k != axis)))
+        if n > 2 and set(map(int, hit)) <= {0, n - 1}:
+            ends = " and ".join(word for k, word in ((0, "first"), (n - 1, "last")) if k in hit)
+            return Diagnosis("time-index", f"{told}: wrong at the {ends} place along axis {axis} only")
+    return None
+
+
+def _close(G: Array, T: Array, same: Callable[[Array, Array], bool]) -> Diagnosis | None:
+    """A constant that was rounded, or the derivative of an approximation."""
+    if np.count_nonzero(T) < 3:
+        return None
+    c = float(np.vdot(T, G) / np.vdot(T, T))
+    if c and same(G, c * T):
+        return Diagnosis("factor", f"off by the factor {c:.6g}")
+    worst = float(np.max(np.abs(G - T)) / np.max(np.abs(T)))
+    if worst < 0.02:
+        return Diagnosis("approximation", f"off by at most {100 * worst:.2g} % of its largest element: nearly right")
+    return None
 
 
 def _not_finite(x: Array, G: Array, name: str) -> Diagnosis:
@@ -276,6 +317,12 @@ def _factor_by_element(G: Array, T: Array, call: Call, ys: Sequence[Array], room
         ("1 / (1 - {0}**2)", lambda v: 1 / (1 - v * v)),
         ("(1 + {0}**2)", lambda v: 1 + v * v),
         ("1 / (1 + {0}**2)", lambda v: 1 / (1 + v * v)),
+        ("sqrt({0})", np.sqrt),
+        ("1 / sqrt({0})", lambda v: 1 / np.sqrt(v)),
+        ("sqrt(1 - {0}**2)", lambda v: np.sqrt(1 - v * v)),
+        ("1 / sqrt(1 - {0}**2)", lambda v: 1 / np.sqrt(1 - v * v)),
+        ("sqrt(1 + {0}**2)", lambda v: np.sqrt(1 + v * v)),
+        ("1 / sqrt(1 + {0}**2)", lambda v: 1 / np.sqrt(1 + v * v)),
         ("exp({0})", np.exp),
         ("exp(-{0})", lambda v: np.exp(-v)),
         ("sign({0})", np.sign),

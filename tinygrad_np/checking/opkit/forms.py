@@ -237,9 +237,9 @@ def axes(subject: Subject) -> Check:
             for i, (a, b) in enumerate(zip(point.got, got, strict=True)):
                 if not alike([a], [b]):
                     wrong = judged(moved, i)
-                    text = (
-                        wrong.text if wrong is not None else f"{call.names[i]}: another cotangent\n  in {other.shown}"
-                    )
+                    text = f"{call.names[i]}: another cotangent than with {leaf}\n  in {other.shown}"
+                    if wrong is not None and wrong.kind != "unknown":
+                        text = wrong.text
                     found.add("fail", f"{what}: {text}", "axis", counterexample(moved, i, subject))
     return found.check(", ".join(dict.fromkeys(found.seen)) + " give the same")
 

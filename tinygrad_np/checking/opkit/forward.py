@@ -14,10 +14,10 @@ from ...core.tensor import Tensor
 from ...numeric import rounding
 from ...transforms import vjp
 from ...transforms.tree import flatten
-from ..diagnose import diagnose
+from ..diagnose import Diagnosis, diagnose
 from ..problem import as_array, direction
 from .call import Call, is_float
-from .gradient import points, where_raised
+from .gradient import named, points, where_raised
 from .point import Point, point_of
 from .report import Check
 from .subject import Subject
@@ -293,6 +293,7 @@ def linear_in_g(subject: Subject) -> Check:
                     how = ": twice g gives the same cotangent: g is not used, or only its sign"
                 numbers = f"2 a - 3 b gives {_first(both[k], gap)} in place of {_first(right, gap)}"
                 text = f"{name}: the rule is not linear in g{how}: {numbers}"
+                named(subject)[name] = Diagnosis("not-linear", f"the rule is not linear in g{how}")
                 return Check("linear", "fail", f"{text}\n  in {call.shown}", "not-linear")
     return Check("linear", "pass", "0 gives 0, and sums give sums")
 

@@ -25,7 +25,7 @@ from .point import Point, Truth, point_of
 from .report import Check
 from .subject import Subject, structure_of
 
-__all__ = ["Wrong", "judged", "numeric", "points", "rule", "where_raised"]
+__all__ = ["Wrong", "judged", "named", "numeric", "points", "rule", "where_raised"]
 
 Array = NDArray[Any]
 PACKAGE = Path(__file__).parents[2]
@@ -35,6 +35,12 @@ NOT_THE_USERS = (str(PACKAGE), functools.__file__, str(Path(np.__file__).parent)
 def points(subject: Subject) -> list[Point]:
     """The samples where the rule runs, with numeric derivatives that all checks share."""
     found: list[Point] = subject.memory.setdefault("points", [])
+    return found
+
+
+def named(subject: Subject) -> dict[str, Diagnosis]:
+    """What an earlier check has found wrong with the rule for an argument: a coarser one may not see it."""
+    found: dict[str, Diagnosis] = subject.memory.setdefault("named", {})
     return found
 
 
@@ -249,7 +255,7 @@ def numeric(subject: Subject) -> Check:
             kind, code = kind or "raises", code or counterexample(point, None, subject)
             continue
         for i in range(len(point.call.xs)):
-            known = subject.memory.get("why", {}).get(point.call.names[i])
+            known = named(subject).get(point.call.names[i])
             found = judged(point, i, known=known)
             if found is not None and found.kind == "kink":
                 subject.memory.setdefault("kinks", []).append((point.in_full(), i, found))

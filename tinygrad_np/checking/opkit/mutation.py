@@ -135,7 +135,7 @@ def score(subject: Subject) -> Check:
     if missed:
         pool = _better(subject)
         for text, m in missed.items():
-            hit = next((p for p in pool if _caught(p, m)), None)
+            hit = next((p for p in pool if _caught(p, m) and _right(p)), None)
             if hit is not None:
                 better[text] = hit
     total = len(caught) + len(better)
@@ -176,13 +176,16 @@ def _better(subject: Subject) -> list[Point]:
             for _ in range(2):
                 other = form.at([redrawn(x, subject.domain, rng) for x in form.xs], "proposed")
                 point = point_of(other, rng, every=False)
-                if point is not None:
-                    try:
-                        right = not any(np.any(point.judge(i).off) for i in range(len(other.xs)))
-                    except Exception:  # the rule raises there
-                        continue
-                    found += [point] if right else []
+                found += [point] if point is not None else []
     return found
+
+
+def _right(point: Point) -> bool:
+    """Whether the unbroken rule is right there."""
+    try:
+        return not any(np.any(point.judge(i).off) for i in range(len(point.call.xs)))
+    except Exception:  # the rule raises there
+        return False
 
 
 def _with_repeated_indices(call: Call) -> Call | None:

@@ -14,7 +14,7 @@ from ..diagnose import diagnose
 from ..grads import Claim
 from ..problem import as_array, derived, direction, to_reals
 from .gradient import points, where_raised
-from .point import Point
+from .point import FEW, Point
 from .report import Check
 from .subject import Subject, structure_of
 from .traced import composed
@@ -99,7 +99,7 @@ def second_order(subject: Subject) -> Check:
             if not second.xs[i].size or not any(y.size for y in second.ys):
                 continue
             try:
-                claim = Claim(second, i, (None, None), ("rev",), rng, every=second.xs[i].size <= 3)
+                claim = Claim(second, i, (None, None), ("rev",), rng, every=second.xs[i].size <= FEW, directions=FEW)
             except Exception:  # the op may refuse values next to its samples
                 continue
             try:

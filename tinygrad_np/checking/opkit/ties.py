@@ -63,6 +63,7 @@ def _look_at_ties(found: Verdicts, point: Point, what: str, status: Status) -> N
     except Exception as error:
         found.add("warn", f"{what}: the rule raises {where_raised(error)}\n  in {point.call.shown}")
         return
+    near = _nearby(point)
     for i in range(len(point.call.xs)):
         if not point.call.xs[i].size or point.call.names[i] in found.subject.wrong:
             continue
@@ -72,7 +73,7 @@ def _look_at_ties(found: Verdicts, point: Point, what: str, status: Status) -> N
                     "warn", f"{what}: the cotangent of {point.call.names[i]} is not finite\n  in {point.call.shown}"
                 )
             continue
-        text = _among_nearby(point, i)
+        text = _among_nearby(point, i, near)
         if text:
             found.add(status, f"{what}: {text}\n  in {point.call.shown}", "ties")
             return
@@ -89,35 +90,38 @@ def _look_at_ties(found: Verdicts, point: Point, what: str, status: Status) -> N
                 return
 
 
-def _among_nearby(point: Point, i: int) -> str:
+def _among_nearby(point: Point, i: int, near: Sequence[Sequence[Array]]) -> str:
     """At a tie a gradient is a mixture of those next to it."""
-    x, name, rng = point.call.xs[i], point.call.names[i], point.rng
-    h = 1e-6 * max(1.0, float(np.max(np.abs(x))))
-    here = point.call.outputs(*point.call.xs)
-    near = []
-    for _ in range(20):
-        moved = point.call.at([v + h * rng.uniform(-1, 1, v.shape).astype(v.dtype) for v in point.call.xs])
-        other = Point.__new__(Point)
-        other.call, other.us = moved, point.us
-        try:
-            jumps = any(
-                np.any(np.abs(a - b) > 1e3 * h * np.maximum(1, np.abs(a)))
-                for a, b in zip(here, moved.outputs(*moved.xs), strict=True)
-            )
-            if jumps:
-                return ""  # it is not continuous here, or infinitely steep: nothing is between anything
-            near.append(other.gradient()[i])
-        except Exception:  # next to the tie the op may not be defined
-            return ""
-    low, high = np.min(near, axis=0), np.max(near, axis=0)
-    got, size = point.got[i], float(np.max(np.abs(near)))
+    if not near:
+        return ""
+    low, high = (bound([g[i] for g in near], axis=0) for bound in (np.min, np.max))
+    got, size = point.got[i], float(max(np.max(np.abs(low)), np.max(np.abs(high))))
     room = 1e-3 * size + (high - low) / 2
     off = (got < low - room) | (got > high + room)
     if not np.isfinite(size) or size == 0 or not np.any(off):
         return ""
     k = tuple(map(int, np.argwhere(off)[0]))
     nearby = f"next to the tie it is between {low[k]:.6g} and {high[k]:.6g}"
-    return f"{name}: the cotangent at {list(k)} is {got[k]:.6g}; {nearby}"
+    return f"{point.call.names[i]}: the cotangent at {list(k)} is {got[k]:.6g}; {nearby}"
+
+
+def _nearby(point: Point) -> list[list[Array]]:
+    """Gradients next to the tie; none where the op is not continuous there, or infinitely steep, or not defined."""
+    rng, here = point.rng, point.call.outputs(*point.call.xs)
+    h = 1e-6 * max(1.0, *(float(np.max(np.abs(x), initial=0)) for x in point.call.xs))
+    near = []
+    for _ in range(20):
+        moved = point.call.at([v + h * rng.uniform(-1, 1, v.shape).astype(v.dtype) for v in point.call.xs])
+        other = Point.__new__(Point)
+        other.call, other.us = moved, point.us
+        try:
+            for a, b in zip(here, moved.outputs(*moved.xs), strict=True):
+                if np.any(np.abs(a - b) > 1e3 * h * np.maximum(1, np.abs(a))):
+                    return []
+            near.append(other.gradient())
+        except Exception:  # next to the tie the op may not be defined
+            return []
+    return near
 
 
 def _together(point: Point, moved: Sequence[int], floor: float) -> str:

@@ -15,7 +15,7 @@ from ...transforms import vjp
 from ..problem import as_array
 from .call import Call, is_float
 from .counterexample import counterexample
-from .gradient import Wrong, points
+from .gradient import Wrong, named, points
 from .point import Point, Truth
 from .report import Check
 from .subject import Subject
@@ -42,7 +42,8 @@ def exact(subject: Subject) -> Check:
         for i, (G, T) in enumerate(zip(point.got, right, strict=True)):
             off = _beyond_rounding(point, i, G, T, f)
             if np.any(off):
-                subject.wrong.add(point.call.names[i])
+                name = point.call.names[i]
+                subject.wrong.add(name)
                 truth = point.truth(i)
                 if truth is None:  # too many elements to evaluate, and no need to
                     none = np.zeros(T.shape, bool)
@@ -50,9 +51,11 @@ def exact(subject: Subject) -> Check:
                         T, np.full(T.shape, rounding(T.size, float(np.max(np.abs(T))), T)), none, none, "tape"
                     )
                 truth = truth._replace(value=T)
-                found = Wrong(point, i, G, T, off, "by the tape of the forward function", truth)
+                found = Wrong(
+                    point, i, G, T, off, "by the tape of the forward function", truth, named(subject).get(name)
+                )
                 if found.why is not None:  # evaluation, which is coarser, may not see what it is
-                    subject.memory.setdefault("why", {})[point.call.names[i]] = found.why
+                    named(subject)[name] = found.why
                 return Check("traced", "fail", found.text, found.kind, counterexample(point, i, subject, right))
             compared += 1
     if not compared:
