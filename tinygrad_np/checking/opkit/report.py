@@ -15,7 +15,7 @@ __all__ = ["Check", "OpReport", "Status"]
 
 Status = Literal["pass", "fail", "warn", "skip"]
 WIDTH = 80
-MARKS: dict[Status, str] = {"pass": "ok  ", "fail": "FAIL", "warn": "warn", "skip": "-   "}
+MARKS: dict[Status, str] = {"fail": "FAIL", "warn": "warn", "pass": "ok  ", "skip": "-   "}  # in order of weight
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,21 @@ class OpReport:
         return f"{self.op}: {'wrong' if n['fail'] else 'ok'}. " + ", ".join([right, *rest])
 
     def __str__(self) -> str:
-        wide = max((len(c.name) for c in self.checks), default=0)
-        lines = [self.verdict, ""]
+        """What failed first, then warnings, then what passed; what was not asked by its reason."""
+        wide = max((len(c.name) for c in self.checks if c.status != "skip"), default=0)
+        lines = [self.verdict]
+        for status in ("fail", "warn", "pass"):
+            found = [c for c in self.checks if c.status == status]
+            lines += [""] * bool(found)
+            for c in found:
+                lines += _entry(f"{MARKS[c.status]} {c.name:<{wide}}  ", c.detail or "")
+        reasons: dict[str, list[str]] = {}
         for c in self.checks:
-            lines += _entry(f"{MARKS[c.status]} {c.name:<{wide}}  ", c.detail or "")
+            if c.status == "skip":
+                reasons.setdefault(c.detail, []).append(c.name)
+        lines += ["", "Not asked"] * bool(reasons)
+        for reason, names in reasons.items():
+            lines += _entry(f"{MARKS['skip']} ", f"{', '.join(names)}: {reason}")
         shown: set[str] = set()
         for c in self.checks:
             if c.code and c.code not in shown:
@@ -104,7 +115,8 @@ class OpReport:
 
     def to_html(self, path: str | Path | None = None) -> str:
         """The report as a page that needs no other file; written to ``path`` if one is given."""
-        rows = [(c.name, c.status, c.detail, c.code) for c in self.checks]
+        ordered = sorted(self.checks, key=lambda c: list(MARKS).index(c.status))
+        rows = [(c.name, c.status, c.detail, c.code) for c in ordered]
         text = page(self.op, self.verdict, self.ok, rows)
         if path is not None:
             Path(path).write_text(text, encoding="utf-8")
