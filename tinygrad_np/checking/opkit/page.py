@@ -12,7 +12,7 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
 h1 { font-size: 1.4rem; } table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; border-top: 1px solid #8884; }
-td.detail { white-space: pre-wrap; overflow-wrap: anywhere; } tr.skip { opacity: .6; }
+tbody th { max-width: 11rem; } td.detail { white-space: pre-wrap; overflow-wrap: anywhere; } tr.skip { opacity: .6; }
 .status { font-weight: 600; border-radius: .3rem; padding: 0 .45rem; border: 1px solid; white-space: nowrap; }
 .pass .status { color: #1a7f37; } .fail .status { color: #fff; background: #c0222e; border-color: #c0222e; }
 .warn .status { color: #9a6700; } .skip .status { color: #6e7781; }

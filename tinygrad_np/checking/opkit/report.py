@@ -81,6 +81,14 @@ class OpReport:
         )
         return f"{self.op}: {'wrong' if n['fail'] else 'ok'}. " + ", ".join([right, *rest])
 
+    def _not_asked(self) -> dict[str, list[str]]:
+        """The names of the checks that were left out, by reason."""
+        reasons: dict[str, list[str]] = {}
+        for c in self.checks:
+            if c.status == "skip":
+                reasons.setdefault(c.detail, []).append(c.name)
+        return reasons
+
     def __str__(self) -> str:
         """What failed first, then warnings, then what passed; what was not asked by its reason."""
         wide = max((len(c.name) for c in self.checks if c.status != "skip"), default=0)
@@ -90,10 +98,7 @@ class OpReport:
             lines += [""] * bool(found)
             for c in found:
                 lines += _entry(f"{MARKS[c.status]} {c.name:<{wide}}  ", c.detail or "")
-        reasons: dict[str, list[str]] = {}
-        for c in self.checks:
-            if c.status == "skip":
-                reasons.setdefault(c.detail, []).append(c.name)
+        reasons = self._not_asked()
         lines += ["", "Not asked"] * bool(reasons)
         for reason, names in reasons.items():
             lines += _entry(f"{MARKS['skip']} ", f"{', '.join(names)}: {reason}")
@@ -115,8 +120,12 @@ class OpReport:
 
     def to_html(self, path: str | Path | None = None) -> str:
         """The report as a page that needs no other file; written to ``path`` if one is given."""
-        ordered = sorted(self.checks, key=lambda c: list(MARKS).index(c.status))
-        rows = [(c.name, c.status, c.detail, c.code) for c in ordered]
+        asked = sorted((c for c in self.checks if c.status != "skip"), key=lambda c: list(MARKS).index(c.status))
+        rows: list[tuple[str, str, str, str]] = []
+        for c in asked:
+            shown = any(c.code == code for *_, code in rows)
+            rows.append((c.name, c.status, c.detail, "" if shown else c.code))
+        rows += [(", ".join(names), "skip", reason, "") for reason, names in self._not_asked().items()]
         text = page(self.op, self.verdict, self.ok, rows)
         if path is not None:
             Path(path).write_text(text, encoding="utf-8")
