@@ -90,11 +90,9 @@ class Evidence:
 
     def __init__(self, graph: Graph, iteration: Iteration) -> None:
         self.graph, self.iteration = graph, iteration
-        it = iteration
-        roots = {p.node.index for p in it.parameters}
+        it, roots = iteration, {p.node.index for p in iteration.parameters}
         self.influenced = self._influenced(roots)
-        replaced = {origin(u.before).index for u in it.scope if u.before is not None}
-        replaced |= {u.before.index for u in it.scope if u.before is not None}
+        replaced = {i for u in it.scope if u.before is not None for i in (u.before.index, origin(u.before).index)}
         self.applied = [self._applied(p, replaced) for p in it.parameters]
         targets = [t for a in self.applied for t in a.targets]
         self.hand = graph.ancestors(targets, lambda n: n.index in it.forward or n.index in roots) - it.forward
@@ -102,6 +100,14 @@ class Evidence:
         self.path = it.path
         self.state = self.under({})
         self._choose_rates()
+
+    def keep(self, applied: list[Applied]) -> None:
+        """Look at these parameters only: the others go down another loss."""
+        self.applied = applied
+        self.iteration.parameters = [a.parameter for a in applied]
+        for seen in (self.state.verdict, self.state.given, self.state.wanted):
+            for i in seen.keys() - {a.node.index for a in applied}:
+                del seen[i]
 
     def _influenced(self, roots: set[int]) -> set[int]:
         """What depends on a parameter, within this iteration, other than by being its next value."""
@@ -165,8 +171,8 @@ class Evidence:
 
             def is_gradients(n: Node) -> bool:
                 """Whether a factor is no part of the step size."""
-                if is_size(n, self.iteration.inside):
-                    return True
+                if is_size(n, self.iteration.inside) or (n.index in self.influenced and op_of(n) == "getitem"):
+                    return True  # a count, or one element of an array
                 return n.index in self.influenced and not clipping and not self._is_running(n, replaced)
 
             factors = factors_of(data, is_gradients)

@@ -55,7 +55,7 @@ class Looking:
             if node.function in (make_list, make_tuple) and kind is tuple:
                 return node
             if not any(matters(v) for v in live):
-                return node
+                return node if kind is tuple else self.node(None, (), live, node.site, value=list(live))
             parts = tuple(self.argument(self.element(node, i)) for i in range(len(live)))
             return self.node(make_list if kind is list else make_tuple, parts, live, node.site)
         if node.iterate is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,7 @@ class Iteration:
         self.forward = forward  # ancestors of the loss, entries too
         self.entries = {i for i in forward if i not in self.inside}
         self.parameters: list[Parameter] = []
+        self.rivals: list[Node] = []  # losses of the same turn, each with parameters of its own
         self.turned = False  # from the loss of one turn to the update of the next
 
     @property
@@ -87,13 +88,18 @@ class Program:
         depth = len(prefix)
         return [n for n in self.graph.nodes if n.loops[:depth] == prefix]
 
-    def iteration(self, loss: Node, depth: int) -> Iteration:
-        """The turn of the loop at ``depth`` in which ``loss`` was computed."""
+    def iteration(self, loss: Node, depth: int, stepped: Container[int] = ()) -> Iteration:
+        """The turn of the loop at ``depth`` in which ``loss`` was computed.
+
+        ``stepped``: parameters after a step down another loss of the same turn, where this one's derivation begins.
+        """
         prefix = loss.loops[:depth]
         scope = self.scope(prefix)
         inside = {n.index for n in scope}
-        forward = self.graph.ancestors([loss], lambda n: n.index not in inside)
-        return Iteration(self.graph, loss, prefix, scope, forward)
+        forward = self.graph.ancestors([loss], lambda n: n.index not in inside or n.index in stepped)
+        it = Iteration(self.graph, loss, prefix, scope, forward)
+        it.entries |= {i for i in forward if i in stepped}
+        return it
 
     def with_updates(self, loss: Node) -> Iteration | None:
         """The innermost turn of a loop around ``loss`` in which parameters are updated, or around its next values."""
@@ -261,7 +267,8 @@ class Program:
         """The leaf whose gradient ``node`` is by its name."""
         wanted = claims_of(name)
         fits = [n for n in leaves if normalised(n.name) in wanted]
-        fits = fits or [n for n in leaves if normalised(n.name) == normalised(name) and node.function is not None]
+        if node.function is not None:
+            fits = fits or [n for n in leaves if normalised(n.name) == normalised(name) and not _follows(node, n)]
         return fits[0] if fits else None
 
     def _of_its_form(self, node: Node, leaves: list[Node], it: Iteration) -> Node | None:
@@ -269,6 +276,8 @@ class Program:
         depends = self.graph.descendants([n.index for n in leaves], it.inside | {n.index for n in leaves})
         if node.index not in depends:
             return None
+        if any(_follows(node, n) for n in it.path if n.name):
+            return None  # the next value of something, not a gradient
         for fits in (
             [n for n in leaves if shape_of(n.value) == shape_of(node.value)],
             [n for n in leaves if np.size(n.value) == np.size(node.value)],
@@ -334,6 +343,14 @@ class Program:
                 return True
             todo.extend(m.parents)
         return False
+
+
+def _follows(n: Node, first: Node) -> bool:
+    """Whether ``n`` is a later value of the same variable, or another name for one."""
+    m: Node | None = n
+    while m is not None and m is not first:
+        m = m.args[0] if m.function is alias else m.before
+    return m is first
 
 
 def _spreads(n: Node, u: Node) -> bool:

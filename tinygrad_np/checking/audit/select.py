@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -33,27 +34,14 @@ def choose(program: Program, graph: Graph, loss: str | None) -> Evidence:
         if found is None:
             continue
         candidates = [found.loss] if found.turned else _candidates(program, found, loss)
-        best: tuple[tuple[float, ...], Evidence] | None = None
-        for n in candidates:
-            it = program.iteration(n, len(found.prefix))
-            if found.turned:
-                it = found
-            elif find == program.with_updates:
-                it.parameters = list(program._updated(it))
-            else:
-                made = program.with_claims(n)
-                it = made if made is not None else it
-            if not it.parameters:
-                continue
-            evidence = Evidence(graph, it)
-            if not evidence.state.truth.ok:
-                continue
-            score = _score(evidence, n)
-            if best is None or score > best[0]:
-                best = (score, evidence)
-        if best is not None:
-            _all_followed(program, best[1])
-            return best[1]
+        rivals = _candidates(program, found, None) if loss is not None and not found.turned else []
+        seen = list(_under_each(program, graph, found, list({*candidates, *rivals}), find == program.with_updates))
+        if seen:
+            asked = [e for e in seen if loss is not None and e.iteration.loss in candidates]
+            best = max(asked or seen, key=lambda e: _score(e, e.iteration.loss))
+            best = _shared_out(best, seen, loss is not None)
+            _all_followed(program, best)
+            return best
     names = sorted({n.name for n in numbers if n.name})
     if loss is not None:
         raise AuditError(f"{loss!r} depends on no parameter that is updated, and no gradient of it is returned")
@@ -67,6 +55,54 @@ def choose(program: Program, graph: Graph, loss: str | None) -> Evidence:
         + (", ".join(names) or "none with a name")
         + '; name one with loss="..."'
     )
+
+
+def _under_each(
+    program: Program, graph: Graph, found: Iteration, candidates: list[Node], updated: bool
+) -> Iterator[Evidence]:
+    """The evidence under each of the candidates."""
+    stepped: set[int] = set()
+    for n in sorted(candidates, key=lambda n: n.index):
+        it = found if found.turned else program.iteration(n, len(found.prefix), stepped)
+        if not found.turned and updated:
+            it.parameters = list(program._updated(it))
+        elif not found.turned:
+            it = program.with_claims(n) or it
+        if not it.parameters:
+            continue
+        evidence = Evidence(graph, it)
+        if evidence.state.truth.ok:
+            yield evidence
+            if _owned(evidence):
+                stepped |= {s.index for p in it.parameters for s in p.steps}
+
+
+def _owned(evidence: Evidence) -> set[Node]:
+    """The first steps of the parameters that move as this loss says."""
+    state = evidence.state
+    return {
+        a.parameter.steps[0]
+        for a in evidence.applied
+        if a.parameter.steps and state.verdict[a.node.index] != "wrong" and np.any(state.wanted[a.node.index])
+    }
+
+
+def _shared_out(best: Evidence, seen: list[Evidence], asked: bool = False) -> Evidence:
+    """Of several losses in one turn, each with parameters of its own (two players of a game), the one most wrong.
+
+    ``asked``: the best is what is wanted, with its own parameters.
+    """
+    owners = [e for e in seen if _owned(e)]
+    if len(owners) < 2 or set.intersection(*map(_owned, owners)):
+        return best
+    for e in owners:
+        others = set().union(*(_owned(o) for o in owners if o is not e))
+        kept = [a for a in e.applied if not a.parameter.steps or a.parameter.steps[0] not in others]
+        e.keep(kept)
+        e.iteration.rivals = [o.iteration.loss for o in owners]
+    if asked:
+        return best
+    return max(owners, key=lambda e: (len(e.state.wrong), e is best))
 
 
 def _first(numbers: list[Node], find: object, every: bool) -> Iteration | None:
@@ -171,7 +207,13 @@ def later(program: Program, graph: Graph, first: Evidence, most: int = 2) -> lis
             if p[-1][0] != it.prefix[-1][0] and len(found) >= most:
                 continue
             prefixes.append(p)
-    for p in prefixes[:most]:
+    for p in prefixes[:most] if it.rivals else ():
+        sites = {n.site for n in it.rivals}
+        players = [n for n in program.scope(p) if n.site in sites and is_number(n)]
+        seen = list(_under_each(program, graph, it, players, True))
+        mine = [e for e in seen if e.iteration.loss.site == it.loss.site]
+        found += [_shared_out(e, seen, True) for e in mine]
+    for p in prefixes[:most] if not it.rivals else ():
         matches = [n for n in program.scope(p) if n.site == it.loss.site and is_number(n)]
         if not matches:
             continue
