@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from . import numpy_backend
+from . import numba_backend, numpy_backend
 from .kernel import Kernel
 from .program import Program
 
 __all__ = ["BACKENDS", "build"]
 
-BACKENDS = {"numpy": numpy_backend.build}
+BACKENDS = {"numpy": numpy_backend.build, "numba": numba_backend.build}
 
 
 def build(backend: str, program: Program, name: str) -> Kernel:

@@ -13,12 +13,12 @@ import numpy as np
 from ..passes import without_dead
 from .kernel import Kernel
 from .numpy_forms import in_numpy_forms
-from .numpy_source import written
+from .numpy_source import Written, written
 from .program import Program
 from .schedule import scheduled
 from .storage import Storage
 
-__all__ = ["build"]
+__all__ = ["build", "runner"]
 
 _number = count(1)
 
@@ -28,6 +28,14 @@ def build(program: Program, name: str) -> Kernel:
     program = scheduled(program.on(without_dead(in_numpy_forms(program.tape))))
     storage = Storage(program)
     text = written(program, storage, name)
+    run, held = runner(text, program, storage, name)
+    return Kernel(run, "numpy", text.source, program, storage, held)
+
+
+def runner(
+    text: Written, program: Program, storage: Storage, name: str
+) -> tuple[Callable[..., tuple[Any, ...]], Callable[[], int]]:
+    """What runs the source, on memory that it keeps; and how many bytes that is."""
     source = text.source
     filename = f"<compiled {name} {next(_number)}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)  # tracebacks show the line
@@ -48,7 +56,7 @@ def build(program: Program, name: str) -> Kernel:
 
     run: Callable[..., Any] = call if text.kept else partial(step, buffers=())
     run = _quiet(run) if program.quiet else run
-    return Kernel(run, "numpy", source, program, storage, lambda: len(pool) * storage.arena)
+    return run, lambda: len(pool) * storage.arena
 
 
 def _quiet(call: Callable[..., Any]) -> Callable[..., Any]:

@@ -195,8 +195,8 @@ def _in_place(r: Record, p: Record) -> bool:
     name = op_of(r)
     if name == "where":
         return r.inputs[2] is p and r.inputs[0] is not p and r.inputs[1] is not p
-    if name == "added_at":
-        return r.inputs[0] is p and r.inputs[1] is not p
+    if name in ("added_at", "product_added"):
+        return r.inputs[0] is p and all(q is not p for q in r.inputs[1:])
     return name not in ("astype", "copy")
 
 

@@ -148,7 +148,18 @@ def _added_at(r: Record) -> Writer:
     return write
 
 
-ELEMENTWISE: dict[str, Any] = {"where": _where, "astype": _astype, "clip": _clip, "copy": _copy, "added_at": _added_at}
+def _product_added(r: Record) -> Writer:
+    sign = "-" if (r.params or {})["scale"] < 0 else "+"
+
+    def write(_: Record, xs: Sequence[str], out: str) -> list[str]:
+        lines = [] if xs[0] == out else [f"np.copyto({out}, {xs[0]})"]
+        return [*lines, f"{out} {sign}= np.dot({xs[1]}, {xs[2]})"]
+
+    return write
+
+
+ELEMENTWISE: dict[str, Any] = {"where": _where, "astype": _astype, "clip": _clip, "copy": _copy, "added_at": _added_at,
+                               "product_added": _product_added}  # fmt: skip
 WHOLE: dict[str, Any] = {
     "matmul": _matmul, **dict.fromkeys(REDUCTIONS, _reduction), "concatenate": _concatenate, "scatter": _scatter,
 }  # fmt: skip
