@@ -16,6 +16,7 @@ import linecache
 import textwrap
 import types
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -57,8 +58,9 @@ def _of_lambda(f: Any) -> tuple[ast.FunctionDef, list[str]] | None:
     code = f.__code__
     tree = ast.parse("".join(linecache.getlines(code.co_filename)))
     found = [n for n in ast.walk(tree) if isinstance(n, ast.Lambda) and n.lineno == code.co_firstlineno]
-    if len(found) > 1:
-        found = [n for n in found if _compiled(n) == (code.co_code, code.co_consts, code.co_names)]
+    for same in (_said, attrgetter("co_code")):
+        if len({ast.unparse(n.body) for n in found}) > 1:
+            found = [n for n in found if same(_compiled(n)) == same(code)]
     texts = {ast.unparse(n.body): n for n in found}
     if len(texts) != 1:
         return None
@@ -68,10 +70,14 @@ def _of_lambda(f: Any) -> tuple[ast.FunctionDef, list[str]] | None:
     return (definition, text.splitlines()) if isinstance(definition, ast.FunctionDef) else None
 
 
-def _compiled(node: ast.Lambda) -> tuple[bytes, Any, Any]:
+def _compiled(node: ast.Lambda) -> types.CodeType:
     constants = compile(ast.Expression(node), "", "eval").co_consts  # defaults may stand before the code
-    code = next(c for c in constants if isinstance(c, types.CodeType))
-    return code.co_code, code.co_consts, code.co_names
+    return next(c for c in constants if isinstance(c, types.CodeType))
+
+
+def _said(code: types.CodeType) -> Any:
+    """What a lambda names, wherever from: by itself it knows nothing of what it closes over."""
+    return code.co_consts, code.co_varnames, sorted((*code.co_names, *code.co_freevars))
 
 
 def function_of(p: Primitive) -> Any:

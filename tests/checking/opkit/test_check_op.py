@@ -260,3 +260,28 @@ def test_the_page_is_well_formed() -> None:
     tags = Tags()
     tags.feed(check_op(log_square_op(1.0), V).to_html())
     assert tags.open == []
+
+
+def test_what_failed_comes_first_and_what_was_not_asked_last() -> None:
+    lines = str(check_op(log_square_op(1.0), V)).splitlines()
+    assert lines[2].startswith("FAIL traced")
+    assert lines.index("Not asked") > max(k for k, line in enumerate(lines) if line.startswith("ok"))
+    assert sum("the rule is wrong on the samples themselves" in line for line in lines) == 1
+
+
+def test_the_written_source_is_held_against_the_op(monkeypatch) -> None:
+    from tinygrad_np.writing import numpy_source
+
+    written = check_op(log_square_op(), V)["notation"]
+    assert written.status == "pass", written.detail
+    unseen = eval("lambda x: x * np.frompyfunc(abs, 1, 1)(x).astype(float)", {"np": np})
+    op = primitive(unseen, name="unseen").defvjp(lambda g, _y, x: 2 * g * np.abs(x))
+    skipped = check_op(op, V)["notation"]
+    assert skipped.status == "skip"
+    assert "cannot be written" in skipped.detail
+
+    source = numpy_source._Writer.source
+    monkeypatch.setattr(numpy_source._Writer, "source", lambda self: source(self).replace("np.log(", "np.log2("))
+    changed = check_op(log_square_op(), V)["notation"]
+    assert changed.status == "warn"
+    assert "another value than the op does" in changed.detail
