@@ -171,9 +171,10 @@ class Evidence:
 
             def is_gradients(n: Node) -> bool:
                 """Whether a factor is no part of the step size."""
-                if is_size(n, self.iteration.inside) or (n.index in self.influenced and op_of(n) == "getitem"):
-                    return True  # a count, or one element of an array
-                return n.index in self.influenced and not clipping and not self._is_running(n, replaced)
+                part = n.index in self.influenced and (
+                    op_of(n) == "getitem" or not (clipping or self._is_running(n, replaced))
+                )
+                return part or is_size(n, self.iteration.inside)
 
             factors = factors_of(data, is_gradients)
             made.rates = list(rates(factors))
@@ -208,7 +209,8 @@ class Evidence:
 
     def _refined(self, t: Term, p: Parameter, replaced: set[int]) -> Term:
         """Through the arithmetic of an optimiser to the gradient it was handed."""
-        g = optimiser_input(t.atom, shape_of(p.node.value), self.influenced, replaced, p.node.index)
+        forward, shape = self.iteration.forward, shape_of(p.node.value)
+        g = optimiser_input(t.atom, shape, self.influenced - forward, replaced - forward, p.node.index)
         if g is None:
             return t
         value = self.graph.value
@@ -255,10 +257,8 @@ class Evidence:
         scale = self._scale(state.truth)
         for a in only if only is not None else self.applied:
             i = a.node.index
-            T = state.truth.of(a.node)
-            if T is None:
-                T = np.zeros(shape_of(a.node.value))
-            state.wanted[i] = T
+            found = state.truth.of(a.node)
+            state.wanted[i] = T = found if found is not None else np.zeros(shape_of(a.node.value))
             if not a.data:
                 state.given[i] = np.zeros(shape_of(a.node.value))
                 state.verdict[i] = "right" if same(state.given[i], T, scale) else "wrong"
@@ -316,7 +316,7 @@ class Evidence:
             done = [s for s in other.parameter.steps if s.index < first]
             if other is not a and done:
                 turns[other.node.index] = state.get(done[-1])
-        if not turns or self.graph.nodes == []:
+        if not turns:
             return None
         overrides = {i: (lambda _n, _get, v=v: v) for i, v in turns.items()}
         try:

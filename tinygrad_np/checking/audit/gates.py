@@ -138,7 +138,8 @@ def wrong_parameters(hand: Hand, state: State) -> Iterator[Edit]:
                 if not same(part, T, scale):
                     continue
                 others = [b for b in hand.evidence.applied if b.node.index == i]
-                if others and state.verdict[i] != "wrong":
+                shared = any(u.atom is t.atom for b in others for u in b.data)
+                if others and state.verdict[i] != "wrong" and not shared:
                     continue
                 never = "" if i in updated else f", and {hand.text(q)} is never updated"
                 why = f"the gradient of {hand.text(q)} is applied to {a.name}{never}"

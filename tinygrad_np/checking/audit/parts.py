@@ -212,12 +212,13 @@ def centred(hand: Hand, block: Block) -> Iterator[Edit]:
                     continue
                 if abs(float(np.mean(np.asarray(b.value) ** 2)) - 1) > 0.2:
                     continue  # not normalised
+                find = name_finder(hand, name, b)
                 why = f"the gradient's part along {name} is not taken off: the path through the variance"
                 yield Edit(
                     "batch-statistics",
                     block.statement,
                     why,
-                    {m.index: _project(b, axis) for m in nodes},
+                    {m.index: _project(find, axis) for m in nodes},
                     "",
                     27,
                     n,
@@ -234,11 +235,12 @@ def _centre(axis: int) -> Callable[..., Any]:
     return run
 
 
-def _project(b: Node, axis: int) -> Callable[..., Any]:
+def _project(find: Callable[[Node], Node | None], axis: int) -> Callable[..., Any]:
     def run(n: Node, get: Callable[[Node], Any]) -> Any:
         assert n.function is not None
         v = n.function(*[get(x) for x in n.args], **{k: get(x) for k, x in (n.keywords or {}).items()})
-        y = get(b)
+        b = find(n)
+        y = get(b) if b is not None else 0.0
         return v - y * np.mean(v * y, axis=axis, keepdims=True)
 
     return run

@@ -56,7 +56,7 @@ class Recorder(Calls):
         return node
 
     def bind(self, frame: Frame, site: int, name: str, node: Node) -> Any:
-        node = self._named(site, name, node)
+        node = self._named(site, name, node, frame)
         before = frame.names.get(name)
         if before is not None and before is not node and node.before is None:
             node.before = before
@@ -66,9 +66,10 @@ class Recorder(Calls):
             self.shadow.scalar(node.live, node)
         return node.live
 
-    def _named(self, site: int, name: str, node: Node) -> Node:
+    def _named(self, site: int, name: str, node: Node, frame: Frame | None = None) -> Node:
         """``node`` under a name of its own: what is already called something else gets an alias."""
-        if (node.name or node.store >= 0) and node.is_numeric:
+        returned = frame is not None and node.frame is not frame and node.function is not None
+        if (node.name or node.store >= 0 or returned) and node.is_numeric:
             old = node
             node = self.node(alias, (old,), old.live, site, value=old.value)
             node.version = old.version

@@ -43,6 +43,13 @@ class Block:
         return tops
 
     @property
+    def unpacks(self) -> bool:
+        """Whether it only gives names to what a tuple holds."""
+        tree = self.statement.tree
+        named = isinstance(tree, ast.Assign) and isinstance(tree.targets[0], ast.Tuple)
+        return named and all(op_of(n) in ("alias", "getitem") for n in self.nodes)
+
+    @property
     def target(self) -> str:
         return target_of(self.statement.tree)
 
@@ -149,7 +156,7 @@ class Hand:
             if not b.claim and b.target and last[b.target].claim == "wrong":
                 b.claim = "wrong"  # on the way to what the name claims, and no gradient of anything
         order = {"wrong": 0, "": 1, "right": 2}
-        return sorted(blocks, key=lambda b: (order[b.claim], b.first_wrong, b.nodes[0].index))
+        return sorted(blocks, key=lambda b: (b.unpacks, order[b.claim], b.first_wrong, b.nodes[0].index))
 
     def claim(self, b: Block, state: State | None = None, named: bool = True) -> str:
         """Whether what a statement stores is the gradient that its name says, or any."""
@@ -160,7 +167,7 @@ class Hand:
         verdicts = [self.matches(n, b.target if named else "", state) for n in values]
         b.first_wrong = next((n.index for n, v in zip(values, verdicts, strict=True) if v != "right"), 0)
         if any(v == "wrong" for v in verdicts):
-            return "wrong"
+            return "" if verdicts[0] == "right" else "wrong"  # where it ran first nothing wrong had reached it
         return "right" if all(v == "right" for v in verdicts) else ""
 
     def matches(self, n: Node, name: str, state: State) -> str:
@@ -239,6 +246,9 @@ class Hand:
         """How the source writes it: its name, or its expression."""
         if n.name:
             return n.name
+        given = [m.name for c in self.graph.children[n.index] if op_of(m := self.graph.nodes[c]) == "alias" and m.name]
+        if given:  # what a call returned, under the name it was given
+            return given[0]
         site = self.sites[n.site].tree if 0 <= n.site < len(self.sites) else None
         return ast.unparse(site) if isinstance(site, ast.expr) else "?"
 
