@@ -129,7 +129,8 @@ def save(engine: str, table: Table) -> None:
 
 def main(engine: str, only: list[str]) -> None:
     ask = {"jax": of_jax, "torch": of_torch}[engine]
-    table = load(engine) if only else {}
+    kept = load(engine) if only else {}
+    table = {key: row for key, row in kept.items() if key.rsplit("-", 1)[0] not in only}
     left_out = []
     warnings.simplefilter("ignore")
     for name, k in CASES:

@@ -231,7 +231,8 @@ def type_of(r: Record) -> str:
 
 def text(words: str, most: int = LONGEST) -> str:
     """Any text for an HTML-like label, as it reads: on one line, cut where it is long, nothing in it a command."""
-    return escape(short(words, most)).replace("\\", r"\\")  # \N and its like stand for the node's key, even here
+    # \N and its like stand for the node's key, even here; and Graphviz cannot read a ] that stands before a tag.
+    return escape(short(words, most)).replace("\\", r"\\").replace("]", "&#93;")
 
 
 def short(words: str, most: int = LONGEST) -> str:

@@ -208,7 +208,7 @@ def _write(path: str, arrays: Mapping[str, NDArray[Any]]) -> None:
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

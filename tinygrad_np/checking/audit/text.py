@@ -102,7 +102,7 @@ def _shown(report: AuditReport) -> list[Line]:
         return list(lines)
     telling = {"wrong", "inherited", "kink"} if report.findings else {"ok", "rounding", "kink"}
     guilty = {f.line for f in report.findings}
-    keep = set()
+    keep: set[int] = set()
     for i, line in enumerate(lines):
         if line.number in guilty:
             keep.update(range(i - CONTEXT, i + CONTEXT + 1))
