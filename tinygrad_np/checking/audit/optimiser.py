@@ -75,15 +75,16 @@ def _range(n: Node) -> tuple[float, float]:
 def _handed(atom: Node, shape: tuple[int, ...], influenced: set[int], replaced: set[int], root: int) -> Node | None:
     inside, hot, running = _region(atom, shape, influenced, replaced, root)
     bounded = any(op_of(n) == "sign" for n in inside.values()) or op_of(origin(atom)) == "clip"
-    if atom.index not in inside or not hot or not (running or bounded):
+    if atom.index not in inside or not (running or bounded):
         return None
     for g in sorted(inside.values(), key=lambda n: -n.index):
         if g is atom or _reaches(g, hot, inside, shape, influenced):
             continue
-        if not _escapes(atom, g, inside, shape, influenced):
+        above = _above(atom, g, inside, shape, influenced)
+        if above is not None and any(op_of(n) in NONLINEAR for n in above):
             return g
     boundary = {p.index: p for n in inside.values() for p in _followed(n, shape, influenced) if p.index not in inside}
-    if len(boundary) == 1:
+    if len(boundary) == 1 and any(op_of(n) in NONLINEAR for n in inside.values()):
         return next(iter(boundary.values()))
     return None
 
@@ -103,7 +104,7 @@ def _fits_into(small: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 def _region(
     atom: Node, shape: Any, influenced: set[int], replaced: set[int], root: int
 ) -> tuple[dict[int, Node], set[int], bool]:
-    """The elementwise nodes below ``atom``; which are not linear in the gradient; if running means are in it."""
+    """The elementwise nodes below ``atom``; which of them add to a state; if there is one."""
     inside: dict[int, Node] = {}
     hot: set[int] = set()
     running = False
@@ -117,15 +118,11 @@ def _region(
             continue
         inside[n.index] = n
         others = [p for p in n.parents if p.index not in influenced and shape_of(p.value) in (shape, ())]
-        if op_of(n) in NONLINEAR and op_of(n) not in ("maximum", "minimum"):
-            hot.add(n.index)
         states = [p for p in others if _is_state(p, replaced, root)] if op_of(n) in ADD | SUB else []
         running = running or bool(states)
         if any(op_of(origin(p)) not in ("zeros", "zeros_like") for p in states):  # else a sum begins here
             hot.add(n.index)
         todo.extend(carried)
-    if not any(op_of(n) in NONLINEAR for n in inside.values()):
-        return inside, set(), running
     return inside, hot, running
 
 
@@ -156,15 +153,16 @@ def _reaches(g: Node, hot: set[int], inside: dict[int, Node], shape: Any, influe
     return False
 
 
-def _escapes(atom: Node, g: Node, inside: dict[int, Node], shape: Any, influenced: set[int]) -> bool:
-    """Whether from ``atom`` something outside is reached but through ``g``."""
-    todo, seen = [atom], set()
+def _above(atom: Node, g: Node, inside: dict[int, Node], shape: Any, influenced: set[int]) -> list[Node] | None:
+    """What lies between ``atom`` and ``g``; None if something else is reached past ``g``."""
+    found: dict[int, Node] = {}
+    todo = [atom]
     while todo:
         n = todo.pop()
-        if n is g or n.index in seen:
+        if n is g or n.index in found:
             continue
-        seen.add(n.index)
         if n.index not in inside:
-            return True
+            return None
+        found[n.index] = n
         todo.extend(_followed(n, shape, influenced))
-    return False
+    return list(found.values())

@@ -31,6 +31,7 @@ class Graph:
             for p in n.parents:
                 if p.index < len(nodes):
                     self.children[p.index].append(n.index)
+        self.work = 0  # nodes computed again
         self.base: dict[int, Any] = {}
         if any(_is_narrow(n.value) for n in nodes):
             self._widen()
@@ -102,6 +103,7 @@ class Graph:
                 except Exception as error:
                     raise CannotError(str(error)) from None
                 new[i] = value
+                self.work += 1
                 for c in self.children[i]:
                     if c not in done and (within is None or c in within) and nodes[c].function is not None:
                         done.add(c)

@@ -19,6 +19,7 @@ from .replay import Graph, Overrides
 __all__ = ["Truth"]
 
 Get = Callable[[Node], Any]
+TAPED = 5  # what a node costs on the tape and back, in replays of it
 
 
 class Truth:
@@ -50,6 +51,7 @@ class Truth:
         edge_records: dict[tuple[int, int], Record] = {}
         own: dict[int, Record] = {}
         held = held or {}
+        graph.work += TAPED * len(forward)
 
         def plain(n: Node) -> Any:
             return held[n.index] if n.index in held else graph.value(n)
