@@ -6,6 +6,7 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,30 @@ def test_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
     automatic = compile(lambda x: x + 1)
     automatic(np.ones(3))
     assert "numpy backend" in automatic.explain()
+
+
+def test_threads() -> None:
+    """The same program made and called by several threads at once."""
+    xs = [np.full(50, float(i)) for i in range(8)]
+
+    def work(x: Any) -> Any:
+        compiled = machine(lambda x: np.sum(np.cumsum(x * x + 2.5)))
+        return [float(compiled(x)) for _ in range(20)]
+
+    with ThreadPoolExecutor(4) as pool:
+        for x, found in zip(xs, pool.map(work, xs), strict=True):
+            np.testing.assert_allclose(found, np.sum(np.cumsum(x * x + 2.5)))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_square_products_that_read_what_they_are_added_to(dtype: Any) -> None:
+    def f(w: Any, v: Any) -> Any:
+        return w - w @ v, w - v @ w.T, v - w @ w
+
+    rng = np.random.default_rng(5)
+    w, v = (rng.normal(size=(20, 20)).astype(dtype) for _ in range(2))
+    want = f(w, v)
+    agree(machine(f)(w, v), want)
+    agree(machine(f, donate=(0, 1))(w.copy(), v.copy()), want)
+    alone = machine(lambda w, v: w - v @ w.T, donate="w")
+    agree(alone(w.copy(), v), w - v @ w.T)

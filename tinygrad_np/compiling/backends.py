@@ -1,4 +1,4 @@
-"""The backends by name, and which of them "auto" takes."""
+"""The backends by name, and which of them "auto" takes: the one that is made at once."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ BACKENDS = {"numpy": numpy_backend.build, "numba": numba_backend.build}
 
 
 def build(backend: str, program: Program, name: str) -> Kernel:
-    """The program as this backend runs it; "auto": the fastest at hand."""
+    """The program as this backend runs it."""
     return BACKENDS["numpy" if backend == "auto" else backend](program, name)

@@ -174,7 +174,8 @@ def compile(
     f
         A function of arrays, numbers, generators and nested dicts, lists and tuples of them; it may call transforms.
     backend
-        "numpy", or "auto", which takes the fastest at hand.
+        "numpy"; "numba": machine code, which takes seconds to make the first time and then is kept on disk, and
+        needs the extra "jit"; or "auto", which is "numpy".
     donate
         Names or positions of arguments whose arrays may be overwritten: results are written into them.
     static

@@ -31,7 +31,9 @@ def build(program: Program, name: str) -> Kernel:
     program = scheduled(program.on(without_dead(in_numba_forms(program.tape))))
     storage = Storage(program)
     text = Mixed(program, storage, name)
-    run, held = runner(text, program, storage, name)
+    alone = text.statements == len(text.machine)
+    quiet = program.quiet and not alone  # machine code warns of nothing, and looking away takes time
+    run, held = runner(text, program._replace(quiet=quiet), storage, name)
     return Kernel(_in_order(run, text, program), "numba", text.whole_source, program, storage, held)
 
 

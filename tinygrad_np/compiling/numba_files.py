@@ -10,9 +10,12 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 __all__ = ["cache_directory", "loaded"]
+
+_one_at_a_time = Lock()
 
 
 def cache_directory() -> Path:
@@ -29,7 +32,7 @@ def cache_directory() -> Path:
 
 
 def loaded(text: str) -> Callable[..., Any]:
-    """The namespace of ``text``, a module of one file; the file is called by what is in it, and written once."""
+    """What gives the functions of ``text`` by name: a module of one file, called by what is in it, and written once."""
     import numba
 
     known = (Path(__file__).with_name("numba_prelude.py").read_bytes(), numba.__version__.encode(), text.encode())
@@ -39,15 +42,20 @@ def loaded(text: str) -> Callable[..., Any]:
         namespace: dict[str, Any] = {}
         exec(compile(text.replace("cache=True", "cache=False"), "<compiled step>", "exec"), namespace)
         return namespace.__getitem__
-    if path.stem in sys.modules:
-        return partial(getattr, sys.modules[path.stem])
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module  # Numba looks for it there when it reads what it kept
-    spec.loader.exec_module(module)
-    return partial(getattr, module)
+    with _one_at_a_time:
+        if path.stem in sys.modules:
+            return partial(getattr, sys.modules[path.stem])
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = module  # Numba looks for it there when it reads what it kept
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[path.stem]
+            raise
+        return partial(getattr, module)
 
 
 def _written(path: Path, text: str) -> Path | None:
