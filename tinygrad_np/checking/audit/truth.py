@@ -19,6 +19,9 @@ from .replay import Graph, Overrides
 __all__ = ["Truth"]
 
 Get = Callable[[Node], Any]
+CREATION = frozenset((
+    "zeros", "ones", "full", "eye", "identity", "array", "asarray", "linspace", "zeros_like", "ones_like", "full_like",
+))  # fmt: skip
 TAPED = 5  # what a node costs on the tape and back, in replays of it
 
 
@@ -109,7 +112,11 @@ class Truth:
 
         change = overrides.get(n.index)
         try:
-            return change(n, get) if change is not None else self.graph.run(n, get)
+            v = change(n, get) if change is not None else self.graph.run(n, get)
+            made = type(v) is not Tensor and getattr(n.function, "__name__", "") in CREATION
+            if made and np.asarray(v).dtype.kind == "f":  # a parameter that starts as ones: the loss has a slope in it
+                return Tensor(np.asarray(v, float), requires_grad=True)
+            return v
         except Exception:  # an op without a rule, or of another kind of value: no gradient beyond it
             if any(type(own.get(p.index)) is Tensor for p in n.parents):
                 self.stopped.append(n)
