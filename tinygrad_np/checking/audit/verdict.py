@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -26,7 +25,8 @@ from .update import op_of
 
 __all__ = ["Verdict"]
 
-SECONDS = 2.0  # of the processor, for one root cause: what else runs on the machine changes no finding
+SECONDS = 2.0  # for one root cause, of work as it is counted: the same on every machine
+NODE, TRY = 10e-6, 20  # seconds a node that is computed again; and what a trial costs beside them, in nodes
 ROUNDS = 8
 GOOD = 24  # an edit of this rank or below is no guess
 
@@ -75,15 +75,15 @@ class Verdict:
         edit = loop_cut_short(self.hand, wrong, self.state)
         if edit is not None:
             return edit
-        best = self._best(self._tried(forward_edits(self.hand, self.state), time.process_time() + SECONDS / 2))
+        best = self._best(self._tried(forward_edits(self.hand, self.state), self._clock() + SECONDS / 2))
         if best is not None and (best.left == 0 or best.repaired > 1 or self._rest_is_misplaced(best)):
             return best.edit
-        end = time.process_time() + 2 * SECONDS
+        end = self._clock() + 2 * SECONDS
         for group in self._groups(wrong):
             found = self._search(group)
             if found is not None:
                 return found.edit
-            if time.process_time() > end:
+            if self._clock() > end:
                 break
         return best.edit if best is not None else None
 
@@ -108,12 +108,12 @@ class Verdict:
             a for a in self.evidence.applied if not self._is_wrong(a) and self.state.verdict[a.node.index] != "wrong"
         ]
         blocks = self.hand.suspects(group, right)
-        deadline = time.process_time() + SECONDS
+        deadline = self._clock() + SECONDS
         factors = self._factors(group)
         found: list[tuple[float, Trial]] = []
         step = 10 if blocks and blocks[0].claim == "wrong" else 3  # a name that says what it should be is believed
         for position, block in enumerate(blocks):
-            share = time.process_time() + max(0.3, SECONDS / len(blocks))
+            share = self._clock() + max(0.3, SECONDS / len(blocks))
             for trial in self._tried(self._hypotheses(block, factors), min(share, deadline)):
                 penalty = (
                     step * position + (25 if block.claim == "right" else 0) + (20 if self._is_kept_only(block) else 0)
@@ -126,7 +126,7 @@ class Verdict:
                 for score, trial in found
                 if trial.left == 0 and trial.edit.rank <= GOOD and score <= step * position + GOOD
             ]
-            if done or time.process_time() > deadline:
+            if done or self._clock() > deadline:
                 break
         if not found:
             return None
@@ -144,7 +144,7 @@ class Verdict:
         """What the best repair, which nothing explains so far, could be by a wider choice of hypotheses."""
         score, best = found[0]
         block = next(b for b in blocks if b.statement is best.edit.statement)
-        wider = self._tried(_survivors(completed(self.hand, block)), time.process_time() + SECONDS / 2)
+        wider = self._tried(_survivors(completed(self.hand, block)), self._clock() + SECONDS / 2)
         named = self._best(t for t in wider if t.left <= best.left)
         if named is not None:
             found.insert(0, (score, named))
@@ -206,10 +206,14 @@ class Verdict:
             trial = self._try(edit)
             if trial is not None:
                 yield trial
-            if time.process_time() > deadline:
+            if self._clock() > deadline:
                 return
 
+    def _clock(self) -> float:
+        return self.evidence.graph.work * NODE
+
     def _try(self, edit: Edit) -> Trial | None:
+        self.evidence.graph.work += TRY
         if not edit.overrides:
             return None
         forward = any(i in self.evidence.iteration.forward for i in edit.overrides)
