@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,31 +30,16 @@ def build(program: Program, name: str) -> Kernel:
     program = scheduled(program.on(without_dead(in_numba_forms(program.tape))))
     storage = Storage(program)
     text = Mixed(program, storage, name)
-    alone = text.statements == len(text.machine)
-    quiet = program.quiet and not alone  # machine code warns of nothing, and looking away takes time
-    run, held = runner(text, program._replace(quiet=quiet), storage, name)
-    return Kernel(_in_order(run, text, program), "numba", text.whole_source, program, storage, held)
-
-
-def _in_order(run: Callable[..., Any], text: Mixed, program: Program) -> Callable[..., Any]:
-    """Machine code takes aligned, writable arrays in C order; others are copied first."""
     read = [i for i, r in enumerate(program.tape.inputs) if r in text.taken_whole]
-    if not read:
-        return run
 
     def ordinary(xs: tuple[Any, ...]) -> list[Any]:
+        """Machine code takes aligned, writable arrays in C order; others are copied first."""
         return [np.array(x, order="C") if i in read and not x.flags.carray else x for i, x in enumerate(xs)]
 
-    if text.statements == 1:  # machine code alone: it refuses others before it has done anything
-
-        def call(*xs: Any) -> Any:
-            try:
-                return run(*xs)
-            except TypeError:
-                return run(*ordinary(xs))
-    else:
-
-        def call(*xs: Any) -> Any:
-            return run(*ordinary(xs))
-
-    return call
+    if text.statements == len(text.machine) == 1:  # it refuses others itself, and warns of nothing: no time is lost
+        run, held = runner(text, program._replace(quiet=False), storage, name, ordinary)
+        return Kernel(run, "numba", text.whole_source, program, storage, held)
+    run, held = runner(text, program, storage, name)
+    if not read:
+        return Kernel(run, "numba", text.whole_source, program, storage, held)
+    return Kernel(lambda *xs: run(*ordinary(xs)), "numba", text.whole_source, program, storage, held)

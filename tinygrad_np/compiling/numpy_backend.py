@@ -33,9 +33,16 @@ def build(program: Program, name: str) -> Kernel:
 
 
 def runner(
-    text: Written, program: Program, storage: Storage, name: str
+    text: Written,
+    program: Program,
+    storage: Storage,
+    name: str,
+    ordinary: Callable[[tuple[Any, ...]], list[Any]] | None = None,
 ) -> tuple[Callable[..., tuple[Any, ...]], Callable[[], int]]:
-    """What runs the source, on memory that it keeps; and how many bytes that is."""
+    """What runs the source, on memory that it keeps; and how many bytes that is.
+
+    A step that refuses arrays by a TypeError, before it has done anything, gets what ``ordinary`` makes of them.
+    """
     source = text.source
     filename = f"<compiled {name} {next(_number)}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)  # tracebacks show the line
@@ -51,10 +58,14 @@ def runner(
             memory = make()
         try:
             return step(*xs, memory)
+        except TypeError:
+            if ordinary is None:
+                raise
+            return step(*ordinary(xs), memory)
         finally:
             pool.append(memory)
 
-    run: Callable[..., Any] = call if text.kept else partial(step, buffers=())
+    run: Callable[..., Any] = call if text.kept or ordinary else partial(step, buffers=())
     run = _quiet(run) if program.quiet else run
     return run, lambda: len(pool) * storage.arena
 
