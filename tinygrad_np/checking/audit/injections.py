@@ -134,8 +134,8 @@ def _explained(hand: Hand, n: Node, G: Any, T: Any, f: Node, state: State) -> tu
     if diagnosis is not None and (diagnosis.kind not in ("mask", "shape") or shape_of(G) != shape_of(T)):
         if diagnosis.kind in ("factor", "mean-sum", "sign", "bessel"):
             q = float(np.vdot(T, G) / np.vdot(T, T))
-            return scale_of(hand, None, q) if q else ("mask", "it is zero everywhere")
-        return diagnosis.kind, f"as the gradient of {name} it is {diagnosis.text}"
+            return scale_of(hand, None, q) if q else ("mask", f"as the gradient of {name} it is zero everywhere")
+        return diagnosis.kind, f"as the gradient of {name} it {_said(diagnosis.text)}"
     for g in following:
         u = state.truth.gradients[g.index]
         if not any(same(v, u) for v in read if shape_of(v) == shape_of(u)):
@@ -167,7 +167,7 @@ def _explained(hand: Hand, n: Node, G: Any, T: Any, f: Node, state: State) -> tu
             return "mask", f"the mask of {hand.text(g)} is not the one of the forward pass"
         return "activation", f"the local derivative of {hand.text(g)} by {name} is wrong"
     if diagnosis is not None:
-        return diagnosis.kind, f"as the gradient of {name} it is {diagnosis.text}"
+        return diagnosis.kind, f"as the gradient of {name} it {_said(diagnosis.text)}"
     return "unknown", where_it_lives(G, T)
 
 
@@ -325,3 +325,7 @@ def _is_statistic(hand: Hand, f: Node, c: Node) -> bool:
             return False
         n = hand.graph.nodes[nexts[0]]
     return False
+
+
+def _said(text: str) -> str:
+    return text if text.startswith("is ") else f"is {text}"

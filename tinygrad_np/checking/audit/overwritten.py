@@ -34,7 +34,7 @@ def overwritten(hand: Hand, block: Block) -> Iterator[Edit]:
         why = f"{block.target} = drops what {block.target} held: it should add (+=)"
         overrides = {i: _added(hand, chain) for i, chain in chains.items()}
         kind = "fork" if looped or chain[0].index in hand.evidence.influenced else "regulariser"
-        yield Edit(kind, block.statement, why, overrides, _adding(block), 13 if looped else 30, n, block.target)
+        yield Edit(kind, block.statement, why, overrides, _adding(block), 13 if looped else 22, n, block.target)
 
 
 def _before(hand: Hand, n: Node) -> list[Node]:
