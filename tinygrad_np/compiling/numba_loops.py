@@ -14,6 +14,7 @@ from .numba_scalars import FLOATS, element, number, term
 
 __all__ = ["Loops", "is_loop", "is_reduction"]
 
+MANY = 1 << 14  # elements in a row that NumPy, which adds several at once, is faster with
 START = {"sum": "0.0", "max": "-np.inf", "min": "np.inf"}
 FOLD = {
     "sum": "{a} + {x}",
@@ -23,10 +24,14 @@ FOLD = {
 
 
 def is_reduction(r: Record) -> bool:
-    """Whether it is a sum, maximum or minimum of floats along axes."""
+    """Whether it is a sum, maximum or minimum of floats along axes that loops are good for."""
     x = r.inputs[0] if r.inputs else None
     plain = op_of(r) in START and not (r.params or {}).keys() - {"axis", "keepdims"} and len(r.inputs) == 1
-    return plain and x is not None and x.dtype == r.dtype and r.dtype in FLOATS and x.size > 0
+    if not plain or x is None or x.dtype != r.dtype or r.dtype not in FLOATS or x.size == 0:
+        return False
+    axis = (r.params or {}).get("axis")
+    along = axis is None or any(int(k) % x.ndim == x.ndim - 1 for k in (axis if isinstance(axis, tuple) else (axis,)))
+    return x.size <= MANY or not along
 
 
 def is_loop(r: Record) -> bool:
