@@ -182,8 +182,8 @@ def _terms(
         yield from _terms(args[1], -sign if name in SUB else sign, factors, scatter, roots, step, deeper, via)
     elif name in MUL and len(args) == 2 and (_is_scalar(args[0]) or _is_scalar(args[1])):
         c, x = args if _is_scalar(args[0]) and not (_is_scalar(args[1]) and args[1].index in roots) else args[::-1]
-        if _is_scalar(x) and _is_scalar(c) and _rate_like(x) and not _rate_like(c):
-            c, x = x, c
+        if _is_scalar(x) and _is_scalar(c) and (c.index in roots.replaced or (_rate_like(x) and not _rate_like(c))):
+            c, x = x, c  # a running mean that starts as the number 0 is what is multiplied
         s, fs = _unfolded(c, 1)
         yield from _terms(x, sign * s, (*factors, *fs), scatter, roots, step, deeper, via)
     elif name in DIV and len(args) == 2 and _is_scalar(args[1]):
