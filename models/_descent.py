@@ -19,6 +19,7 @@ class Model(Protocol):
     """What a model's module offers, beside its ``init`` and ``example``."""
 
     forward: Callable[..., Values]  # (params, x), and keywords of the model's own
+
     def loss(self, params: Values, x: Any, y: Any, values: Values | None = None) -> Any: ...
     def manual_gradients(self, params: Values, x: Any, y: Any, values: Values | None = None) -> dict[str, Array]: ...
 

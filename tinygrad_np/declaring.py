@@ -109,9 +109,7 @@ def elementwise(
 def _noted(made: Primitive, deviates: str, order: int, view: bool) -> Primitive:
     """The op, with what `check_op` is to know of it. ``view`` the engine finds out for itself."""
     if order not in (1, 2):
-        raise TypeError(
-            f"order: 1 (the rule cannot be differentiated again) or 2 (as often as asked); got {order!r}"
-        )
+        raise TypeError(f"order: 1 (the rule cannot be differentiated again) or 2 (as often as asked); got {order!r}")
     vars(made)["declared"] = {"deviates": deviates, "order": order, "view": view}
     return made
 
