@@ -285,3 +285,10 @@ def test_the_written_source_is_held_against_the_op(monkeypatch) -> None:
     changed = check_op(log_square_op(), V)["notation"]
     assert changed.status == "warn"
     assert "another value than the op does" in changed.detail
+
+
+def test_where_nothing_can_be_checked_nothing_is_called_right() -> None:
+    wrong = primitive(lambda x: np.log(x), name="mylog").defvjp(lambda g, _y, x: -7 * g)
+    report = check_op(wrong, np.array([-1.0, -2.0]))
+    assert not report.ok
+    assert "finite at no sample" in report["forward"].detail

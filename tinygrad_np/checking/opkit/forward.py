@@ -52,6 +52,9 @@ def runs(subject: Subject) -> Check:
     if odd:
         return Check("forward", "fail", "\n".join(odd[:3]), "forward")
     bad = [c.shown for c in kept if not _all_finite(c)]
+    if bad and len(bad) == len(kept):
+        why = f"what it gives is finite at no sample, as in {bad[0]}, so nothing was checked"
+        return Check("forward", "fail", f"{why}: give samples where it has a value")
     said = f"runs on {len(kept)} sample{'s' * (len(kept) != 1)}"
     if bad:
         return Check(
