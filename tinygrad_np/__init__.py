@@ -21,7 +21,6 @@ from .core.primitive import Primitive
 from .core.record import Record
 from .core.tape import Tape, tape_of, trace
 from .core.tensor import Tensor
-from .declaring import elementwise, primitive
 from .ops.binding import public_names
 from .ops.declare import collecting
 
@@ -39,6 +38,8 @@ _LAZY = {
     "linearize": "transforms",
     "value_and_grad": "transforms",
     "vjp": "transforms",
+    "elementwise": "declaring",
+    "primitive": "declaring",
     "AuditError": "checking",
     "AuditReport": "checking",
     "audit": "checking",
@@ -61,8 +62,8 @@ _LAZY = {
 }
 
 __all__ = [
-    "Primitive", "Record", "Tape", "Tensor", "detect_anomaly", "elementwise", "enable_grad", "no_grad", "observe",
-    "primitive", "scope", "trace", *_LAZY,
+    "Primitive", "Record", "Tape", "Tensor", "detect_anomaly", "enable_grad", "no_grad", "observe", "scope", "trace",
+    *_LAZY,
 ]  # fmt: skip
 
 globals().update(public_names())  # relu, softmax, sum, ...: each block of ops/ says which

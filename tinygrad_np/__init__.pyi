@@ -14,8 +14,6 @@ from .core.tape import Tape as Tape
 from .core.tape import tape_of as tape_of
 from .core.tape import trace as trace
 from .core.tensor import Tensor as Tensor
-from .declaring import elementwise as elementwise
-from .declaring import primitive as primitive
 from .ops.declare import collecting as collecting
 from .transforms import checkpoint as checkpoint
 from .transforms import grad as grad
@@ -27,6 +25,8 @@ from .transforms import jvp as jvp
 from .transforms import linearize as linearize
 from .transforms import value_and_grad as value_and_grad
 from .transforms import vjp as vjp
+from .declaring import elementwise as elementwise
+from .declaring import primitive as primitive
 from .checking import AuditError as AuditError
 from .checking import AuditReport as AuditReport
 from .checking import audit as audit
