@@ -179,3 +179,22 @@ def sinc_with_a_series_near_0() -> Primitive:
         return np.where(x == 0, 1.0, np.sin(safe) / safe)
 
     return elementwise(forward, slope, name="sinc")
+
+
+@right(np.array([[0.2, -0.1, 0.3], [0.1, 0.25, -0.2], [-0.3, 0.15, 0.1]]) / 3, np.array([0.4, -0.3, 0.2]) / 20)
+def fixed_point_of_a_contraction() -> Primitive:
+    """y = tanh(W y + x), with the adjoint equation u = g + W^T (s u), s = 1 - y^2, solved at once."""
+
+    def forward(w, x):
+        y = np.zeros_like(x)
+        for _ in range(200):
+            y = np.tanh(w @ y + x)
+        return y
+
+    def adjoint(g, y, w):
+        slope = 1 - y * y
+        return slope * np.linalg.solve(np.eye(w.shape[0]) - w.T * slope, g)
+
+    return primitive(forward, name="equilibrium", domain=(-0.2, 0.2)).defvjp(
+        lambda g, y, w, _x: np.outer(adjoint(g, y, w), y), lambda g, y, w, _x: adjoint(g, y, w)
+    )

@@ -383,22 +383,3 @@ def root_by_newton() -> Primitive:
         return y
 
     return elementwise(forward, lambda y, _x: 1 / (1 + 3 * y * y), name="cubic_root")
-
-
-@right(A / 30, V[:3] / 20)
-def fixed_point_of_a_contraction() -> Primitive:
-    """y = tanh(W y + x), with the adjoint equation u = g + W^T (s u), s = 1 - y^2, solved at once."""
-
-    def forward(w, x):
-        y = np.zeros_like(x)
-        for _ in range(200):
-            y = np.tanh(w @ y + x)
-        return y
-
-    def adjoint(g, y, w):
-        slope = 1 - y * y
-        return slope * np.linalg.solve(np.eye(w.shape[0]) - w.T * slope, g)
-
-    return primitive(forward, name="equilibrium", domain=(-0.2, 0.2)).defvjp(
-        lambda g, y, w, _x: np.outer(adjoint(g, y, w), y), lambda g, y, w, _x: adjoint(g, y, w)
-    )

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...ops.binding import public_names
 from .follow import Follower
-from .library import (
+from .known_calls import (
     CALL,
     CASTS,
     MATH,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .library import CALL
+from .known_calls import CALL
 from .node import Node, alias
 from .report import AuditError
 from .rewrite import FRAME, FUNCTIONS, RECORDER, Rewriter

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .library import FIELDS, Field, getitem, is_number, matters
+from .known_calls import FIELDS, Field, getitem, is_number, matters
 from .node import Frame, Node, columns, counted, joined, make_dict, make_list, make_tuple
 from .shadow import Shadow
 
