@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from rates import Outcome, cases, describe, measure
 
-SLUGS = (
-    "factor mean-sum sign bias-sum transpose wrong-operand mask activation forward fork batch-statistics bessel stale "
-    "accumulate wrong-parameter scatter regulariser jacobian dropout-scale time-index shape"
-).split()
+SLUGS = {
+    "factor", "mean-sum", "sign", "bias-sum", "transpose", "wrong-operand", "mask", "activation", "forward", "fork",
+    "batch-statistics", "bessel", "stale", "accumulate", "wrong-parameter", "scatter", "regulariser", "jacobian",
+    "dropout-scale", "time-index", "shape",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
